@@ -1,0 +1,159 @@
+// Package migrations holds the database's shape as SQL files and applies them.
+//
+// There are two sets. control is the directory of the platform, one per installation. tenant is what each tenant
+// owns, applied once per tenant schema. Both are golang-migrate files, so `gatehouse migrate` and golang-migrate's own
+// command agree about which version a schema is at.
+//
+// Two traps are closed here. golang-migrate's SchemaName moves only its version table: the body of a migration runs
+// under the connection's search_path, so every run gets a connection whose search_path is the one schema meant. And
+// applying files one by one takes twice as long as one script, so new tenants get [TenantScript], which a test holds
+// equal to the files.
+package migrations
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/golang-migrate/migrate/v4"
+	pgxmigrate "github.com/golang-migrate/migrate/v4/database/pgx/v5"
+	"github.com/golang-migrate/migrate/v4/source/iofs"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+//go:embed control/*.sql tenant/*.sql
+var files embed.FS
+
+// ControlSchema is the schema of the platform's directory.
+const ControlSchema = "control"
+
+// TemplateSchema has the tables of a tenant and no rows: it is the search_path of a serving connection that has not
+// been given a tenant, so that a query which forgot its tenant is refused (SQLSTATE 42501) and finds nothing.
+const TemplateSchema = "tenant_template"
+
+// Control brings the directory, and the empty template beside it, to the newest version. url is the provisioning
+// role's. It is safe to run again and from several processes at once.
+func Control(ctx context.Context, url string) error {
+	if err := apply(ctx, url, ControlSchema, "control"); err != nil {
+		return err
+	}
+	if err := Tenant(ctx, url, TemplateSchema); err != nil {
+		return err
+	}
+	// Looking a name up needs USAGE on its schema, else Postgres skips the schema silently; reading needs a right on
+	// the table, which nobody is given here.
+	return exec(ctx, url, "grant usage on schema "+TemplateSchema+" to public")
+}
+
+// Tenant brings one tenant's schema to the newest version.
+func Tenant(ctx context.Context, url, schema string) error { return apply(ctx, url, schema, "tenant") }
+
+// LatestTenant is the version that TenantScript and Tenant bring a schema to.
+var LatestTenant = latest("tenant")
+
+// LatestControl is the version that Control brings the directory to.
+var LatestControl = latest("control")
+
+// TenantScript is every tenant migration as one script, its version table included. It is run with the new schema
+// alone on the search_path, in one transaction.
+func TenantScript() string {
+	var b strings.Builder
+	b.WriteString("create table schema_migrations (version bigint not null primary key, dirty boolean not null);\n")
+	fmt.Fprintf(&b, "insert into schema_migrations (version, dirty) values (%d, false);\n", LatestTenant)
+	for _, m := range list("tenant") {
+		body, err := files.ReadFile(m.path)
+		if err != nil {
+			panic(err) // embedded at build time
+		}
+		b.Write(body)
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func apply(ctx context.Context, url, schema, set string) error {
+	if err := exec(ctx, url, "create schema if not exists "+pgx.Identifier{schema}.Sanitize()); err != nil {
+		return fmt.Errorf("migrations: make schema %s: %w", schema, err)
+	}
+	db, err := open(url, schema)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	driver, err := pgxmigrate.WithInstance(db, &pgxmigrate.Config{SchemaName: schema})
+	if err != nil {
+		return fmt.Errorf("migrations: %s: %w", schema, err)
+	}
+	source, err := iofs.New(files, set)
+	if err != nil {
+		return err
+	}
+	m, err := migrate.NewWithInstance("iofs", source, "pgx5", driver)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { m.GracefulStop <- true })
+	defer stop()
+	defer func() { _, _ = m.Close() }()
+	if err := m.Up(); err != nil && !errors.Is(err, migrate.ErrNoChange) {
+		return fmt.Errorf("migrations: %s: %w", schema, err)
+	}
+	return ctx.Err()
+}
+
+// open pins the connection to one schema: a migration that names a table unqualified cannot land anywhere else, in
+// particular not in public.
+func open(url, schema string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: database URL: %w", err)
+	}
+	config.RuntimeParams["search_path"] = schema
+	return stdlib.OpenDB(*config), nil
+}
+
+func exec(ctx context.Context, url, statement string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+type migration struct {
+	version int
+	path    string
+}
+
+func list(set string) []migration {
+	paths, err := fs.Glob(files, set+"/*.up.sql")
+	if err != nil {
+		panic(err) // a malformed pattern
+	}
+	all := make([]migration, 0, len(paths))
+	for _, p := range paths {
+		number, _, _ := strings.Cut(strings.TrimPrefix(p, set+"/"), "_")
+		v, err := strconv.Atoi(number)
+		if err != nil {
+			panic(fmt.Sprintf("migrations: %s does not begin with a number", p))
+		}
+		all = append(all, migration{v, p})
+	}
+	slices.SortFunc(all, func(a, b migration) int { return cmp.Compare(a.version, b.version) })
+	return all
+}
+
+func latest(set string) int {
+	all := list(set)
+	return all[len(all)-1].version
+}

@@ -1,0 +1,69 @@
+package migrations
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// DirectoryRole is the role that serving connections take on to read the directory. It cannot log in.
+const DirectoryRole = "gatehouse_directory"
+
+// Roles names the two login roles of an installation. They must differ.
+type Roles struct {
+	Database            string
+	Runtime             string // serves requests; owns nothing and has no right on any table
+	RuntimePassword     string
+	Provisioner         string // owns the schemas, creates roles and schemas of tenants, migrates
+	ProvisionerPassword string
+}
+
+// RolesScript is what a database administrator runs once per database before the first `gatehouse migrate`, as a
+// superuser. It may be run again.
+//
+// The runtime role is NOINHERIT: it is a member of every tenant's role but has that role's rights only in a
+// transaction that says SET LOCAL ROLE. Its limits are settings of the role and not of the connection, because a
+// connection pooler between us and Postgres drops start-up parameters.
+func RolesScript(r Roles) string {
+	id := func(s string) string { return pgx.Identifier{s}.Sanitize() }
+	replace := strings.NewReplacer(
+		"{database}", id(r.Database),
+		"{runtime}", id(r.Runtime), "{runtime_text}", literal(r.Runtime), "{runtime_password}", literal(r.RuntimePassword),
+		"{provisioner}", id(r.Provisioner), "{provisioner_text}", literal(r.Provisioner), "{provisioner_password}", literal(r.ProvisionerPassword),
+		"{directory}", id(DirectoryRole), "{directory_text}", literal(DirectoryRole),
+		"{template}", id(TemplateSchema),
+	)
+	return replace.Replace(rolesScript)
+}
+
+const rolesScript = `
+do $$ begin
+    if not exists (select from pg_roles where rolname = {directory_text}) then
+        create role {directory} nologin;
+    end if;
+    if not exists (select from pg_roles where rolname = {runtime_text}) then
+        create role {runtime};
+    end if;
+    if not exists (select from pg_roles where rolname = {provisioner_text}) then
+        create role {provisioner};
+    end if;
+end $$;
+alter role {runtime} login noinherit nosuperuser nocreatedb nocreaterole nobypassrls password {runtime_password};
+alter role {provisioner} login nosuperuser nocreatedb createrole nobypassrls password {provisioner_password};
+grant {directory} to {runtime};
+
+revoke all on database {database} from public;
+grant connect on database {database} to {runtime}, {provisioner};
+grant create on database {database} to {provisioner};
+revoke all on schema public from public;
+
+alter role {runtime} in database {database} set search_path = {template};
+alter role {runtime} in database {database} set statement_timeout = '2s';
+alter role {runtime} in database {database} set lock_timeout = '1s';
+alter role {runtime} in database {database} set idle_in_transaction_session_timeout = '5s';
+`
+
+func literal(s string) string {
+	return fmt.Sprintf("'%s'", strings.ReplaceAll(s, "'", "''"))
+}
