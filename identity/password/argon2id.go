@@ -1,0 +1,176 @@
+package password
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+// Params is what one argon2id hash costs.
+type Params struct {
+	Memory      uint32 // KiB
+	Time        uint32 // passes over the memory
+	Parallelism uint8  // lanes
+}
+
+// DefaultParams is the OWASP Password Storage minimum for one lane: 19 MiB, two passes.
+var DefaultParams = Params{Memory: 19456, Time: 2, Parallelism: 1}
+
+// Bounds of stored hashes, wide enough for what other systems write and narrow enough for one slot of a Gate.
+const (
+	minMemory = 4 << 10   // KiB; Spring Security wrote 4 MiB until 5.8
+	maxMemory = 256 << 10 // KiB; libsodium MODERATE
+	maxTime   = 10        // passes
+	maxLanes  = 8         // argon2-cffi wrote 8 lanes until 21.1; each is a goroutine
+	maxCost   = 768 << 10 // KiB times passes; libsodium MODERATE, twenty times the default
+)
+
+// check answers whether a stored hash with these parameters may be verified.
+func (p Params) check() error {
+	if p.Memory < minMemory || p.Memory > maxMemory || p.Time < 1 || p.Time > maxTime ||
+		p.Parallelism < 1 || p.Parallelism > maxLanes || p.Memory*p.Time > maxCost {
+		return fmt.Errorf("password: argon2id parameters out of bounds: m=%d,t=%d,p=%d", p.Memory, p.Time, p.Parallelism)
+	}
+	return nil
+}
+
+// floor answers whether new hashes may be made with these parameters: at least one row of the equivalent minimums of
+// the OWASP Password Storage Cheat Sheet and ASVS 5.0 appendix C (46 MiB once, 19 MiB twice, 12 MiB three times).
+func (p Params) floor() error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	if p.Memory >= 46<<10 || p.Memory >= 19<<10 && p.Time >= 2 || p.Memory >= 12<<10 && p.Time >= 3 {
+		return nil
+	}
+	return fmt.Errorf("password: argon2id parameters below the floor: m=%d,t=%d", p.Memory, p.Time)
+}
+
+// Pepper is the keyed step (D7): an HMAC of input under the tenant's key, which its custodian never gives away.
+// Version 0 asks for the newest key. It answers 32 bytes and the version used, from 1; asked for a version, it uses
+// that one or fails. It may take a network round trip; it must not look at anything but its arguments, so that it costs
+// the same for users who exist and users who do not.
+type Pepper func(ctx context.Context, version int, input []byte) (mac []byte, used int, err error)
+
+// purpose separates this use of the tenant's HMAC key from every other. User id and argon2id output have fixed
+// lengths, so the input is unambiguous.
+const purpose = "gatehouse/password/1\x00"
+
+const (
+	saltLen = 16 // bytes
+	sumLen  = 32 // bytes: of the argon2id output and of the MAC
+)
+
+var (
+	errNoPepper  = errors.New("password: no pepper given")
+	errBadPepper = errors.New("password: pepper answered with another version or length than it must")
+)
+
+// Hasher makes and checks password hashes. It is safe for concurrent use.
+type Hasher struct {
+	gate   *Gate
+	params Params
+	nobody PHC // what is verified for somebody without a password
+}
+
+// NewHasher makes a Hasher that makes hashes with params and does all argon2id work inside gate. It panics when params
+// are below the floor: that is a mistake in the wiring, never in a request.
+func NewHasher(gate *Gate, params Params) *Hasher {
+	if err := params.floor(); err != nil {
+		panic(err)
+	}
+	return &Hasher{gate: gate, params: params,
+		nobody: PHC{Params: params, Salt: random(saltLen), Sum: random(sumLen)}}
+}
+
+// Hash makes the hash to store for subject. It answers *BusyError when the gate is full, the context's error when the
+// caller went away, and what pepper answers as it is. The tenant is only the queue to wait in: what binds the hash to
+// the tenant is the pepper's key.
+func (h *Hasher) Hash(ctx context.Context, queue id.Tenant, subject id.User, pw Password, pepper Pepper) (Hash, error) {
+	p := PHC{Params: h.params, Salt: random(saltLen)}
+	sum, err := h.argon2id(ctx, queue, pw, p, pepper)
+	if err != nil {
+		return "", err
+	}
+	if p.Sum, p.KeyID, err = keyed(ctx, pepper, 0, subject, sum); err != nil {
+		return "", err
+	}
+	return p.Hash(), nil
+}
+
+// Verify answers whether pw is the password of subject, and whether the stored hash should be made anew: it has other
+// parameters or no pepper. stale is only ever true with ok. An old pepper version does not make it stale, because
+// Verify cannot know the newest: compare ParsePHC's KeyID with the custodian's.
+//
+// A zero Hash (unknown user, or no password set) costs what a real one costs, one hash with the Hasher's parameters,
+// one pepper call and one comparison in constant time, and answers false. So does the verification of a hash without
+// a pepper. A hash with other parameters costs what those cost: until it has been made anew, the time of a failed login tells
+// that it exists. Errors are those of Hash, and ErrMalformedHash.
+func (h *Hasher) Verify(ctx context.Context, queue id.Tenant, subject id.User, pw Password, stored Hash, pepper Pepper) (ok, stale bool, err error) {
+	p := h.nobody
+	if stored != "" {
+		if p, err = ParsePHC(string(stored)); err != nil {
+			return false, false, err
+		}
+	}
+	sum, err := h.argon2id(ctx, queue, pw, p, pepper)
+	if err != nil {
+		return false, false, err
+	}
+	mac, _, err := keyed(ctx, pepper, p.KeyID, subject, sum)
+	if err != nil {
+		return false, false, err
+	}
+	if p.KeyID == 0 { // the pepper was asked all the same: an imported hash must not be quicker than nobody's
+		mac = sum
+	}
+	ok = subtle.ConstantTimeCompare(mac, p.Sum) == 1 && stored != ""
+	stale = ok && (p.KeyID == 0 || p.Params != h.params || len(p.Salt) != saltLen)
+	return ok, stale, nil
+}
+
+// argon2id computes the bare hash inside a slot of the gate. The pepper is only looked at, so that a forgotten one
+// costs nothing.
+func (h *Hasher) argon2id(ctx context.Context, queue id.Tenant, pw Password, p PHC, pepper Pepper) (sum []byte, err error) {
+	if pw.IsZero() {
+		return nil, ErrEmpty
+	}
+	if pepper == nil {
+		return nil, errNoPepper
+	}
+	size := sumLen
+	if p.KeyID == 0 && p.Sum != nil {
+		size = len(p.Sum) // an imported hash: the argon2id output itself is stored, and its length goes into the hash
+	}
+	err = h.gate.Do(ctx, queue, func() {
+		sum = argon2.IDKey(pw.bytes(), p.Salt, p.Params.Time, p.Params.Memory, p.Params.Parallelism, uint32(size))
+	})
+	return sum, err
+}
+
+// keyed is the keyed step. It runs outside of the gate: a slow custodian must not hold a core.
+func keyed(ctx context.Context, pepper Pepper, version int, subject id.User, sum []byte) ([]byte, int, error) {
+	input := make([]byte, 0, len(purpose)+len(subject)+len(sum))
+	input = append(append(append(input, purpose...), subject[:]...), sum...)
+	mac, used, err := pepper(ctx, version, input)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(mac) != sumLen || used < 1 || used > maxKeyID || version != 0 && used != version {
+		return nil, 0, errBadPepper
+	}
+	return mac, used, nil
+}
+
+// random is n bytes from the system; crypto/rand never fails, it ends the process instead.
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
