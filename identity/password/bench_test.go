@@ -1,0 +1,76 @@
+//go:build unix
+
+package password
+
+import (
+	"context"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+// The two benchmarks give the ratio that a login may cost at most: 1.05 of one bare hash. Wall time says little on a
+// shared machine, so both report the CPU time of the whole process, garbage collection included. Compare cpu-ns/op of
+//
+//	go test -run '^$' -bench 'Verify|Bare' -count 10 ./identity/password
+func BenchmarkBareArgon2id(b *testing.B) {
+	pw, salt := []byte("correct horse battery staple"), random(saltLen)
+	cpu(b, func() {
+		argon2.IDKey(pw, salt, DefaultParams.Time, DefaultParams.Memory, DefaultParams.Parallelism, sumLen)
+	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), id.NewTenant(), id.NewUser(), parsed(b, "correct horse battery staple")
+	pepper := new(vault).pepper
+	stored, err := h.Hash(context.Background(), tenant, user, pw, pepper)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cpu(b, func() {
+		if ok, _, err := h.Verify(context.Background(), tenant, user, pw, stored, pepper); !ok || err != nil {
+			b.Fatal(ok, err)
+		}
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		parsed(b, "correct horse battery staple ｆｕｌｌ")
+	}
+}
+
+func BenchmarkParsePHC(b *testing.B) {
+	b.ReportAllocs()
+	s := "$argon2id$v=19$m=19456,t=2,p=1,keyid=MQ$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	for b.Loop() {
+		if _, err := ParsePHC(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func cpu(b *testing.B, f func()) {
+	b.ReportAllocs()
+	f() // the first one pays for the heap's growth
+	runtime.GC()
+	before := processCPU()
+	for b.Loop() {
+		f()
+	}
+	b.ReportMetric(float64(processCPU()-before)/float64(b.N), "cpu-ns/op")
+}
+
+// processCPU is the CPU time this process has used, of all threads, user and system, in nanoseconds.
+func processCPU() int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
+}
