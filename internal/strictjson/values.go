@@ -1,0 +1,205 @@
+package strictjson
+
+import (
+	"encoding"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// mistaken passes over a value of the wrong type and records what it should have been.
+func mistaken(r *reader, at *path, what string) error {
+	r.bad(at, what)
+	return r.skip()
+}
+
+func readString(r *reader, into reflect.Value, at *path) error {
+	if r.dec.PeekKind() != '"' {
+		return mistaken(r, at, "must be a string")
+	}
+	s, err := r.str()
+	if err != nil {
+		return err
+	}
+	into.SetString(string(s))
+	return nil
+}
+
+func readBool(r *reader, into reflect.Value, at *path) error {
+	k := r.dec.PeekKind()
+	if k != 't' && k != 'f' {
+		return mistaken(r, at, "must be true or false")
+	}
+	if _, err := r.dec.ReadValue(); err != nil {
+		return err
+	}
+	into.SetBool(k == 't')
+	return nil
+}
+
+// number reads the literal of a number; ok is false when the value is something else, which is then passed over.
+func number(r *reader, at *path, what string) (literal string, ok bool, err error) {
+	if r.dec.PeekKind() != '0' {
+		return "", false, mistaken(r, at, what)
+	}
+	raw, err := r.dec.ReadValue()
+	return string(raw), err == nil, err
+}
+
+// readInt takes whole numbers written as such: 1.0 and 1e2 are refused, because parsers differ on them (and on anything
+// beyond 2^53 that went through a float), and nothing is rounded or saturated.
+func readInt(r *reader, into reflect.Value, at *path) error {
+	literal, ok, err := number(r, at, "must be a whole number")
+	if !ok {
+		return err
+	}
+	n, err := strconv.ParseInt(literal, 10, into.Type().Bits())
+	if err != nil {
+		r.bad(at, wholeNumberError(err))
+		return nil
+	}
+	into.SetInt(n)
+	return nil
+}
+
+func readUint(r *reader, into reflect.Value, at *path) error {
+	literal, ok, err := number(r, at, "must be a whole number")
+	if !ok {
+		return err
+	}
+	n, err := strconv.ParseUint(literal, 10, into.Type().Bits())
+	if err != nil {
+		what := wholeNumberError(err)
+		if literal[0] == '-' {
+			what = "must not be negative"
+		}
+		r.bad(at, what)
+		return nil
+	}
+	into.SetUint(n)
+	return nil
+}
+
+func wholeNumberError(err error) string {
+	if e, ok := err.(*strconv.NumError); ok && e.Err == strconv.ErrRange {
+		return "is out of range"
+	}
+	return "must be a whole number"
+}
+
+func readFloat(r *reader, into reflect.Value, at *path) error {
+	literal, ok, err := number(r, at, "must be a number")
+	if !ok {
+		return err
+	}
+	f, err := strconv.ParseFloat(literal, into.Type().Bits())
+	if err != nil {
+		r.bad(at, "is out of range")
+		return nil
+	}
+	into.SetFloat(f)
+	return nil
+}
+
+// readText reads a string into a type that parses itself: ids, times, slugs.
+func readText(t reflect.Type) valueReader {
+	what := "is not in the expected form"
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		what = "must be an RFC 3339 time"
+	case t.Kind() == reflect.Array && t.Len() == 16:
+		what = "must be a UUID"
+	}
+	return func(r *reader, into reflect.Value, at *path) error {
+		if r.dec.PeekKind() != '"' {
+			return mistaken(r, at, "must be a string")
+		}
+		s, err := r.str()
+		if err != nil {
+			return err
+		}
+		// The method gets a copy: it may keep what it is given, and s belongs to the request's buffer.
+		if err := into.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText(append([]byte(nil), s...)); err != nil {
+			into.SetZero()
+			r.bad(at, what)
+		}
+		return nil
+	}
+}
+
+func (b builder) readStruct(t reflect.Type) valueReader {
+	p := b.plan(t)
+	return func(r *reader, into reflect.Value, at *path) error {
+		if r.dec.PeekKind() != '{' {
+			return mistaken(r, at, "must be an object")
+		}
+		return p.read(r, into, at)
+	}
+}
+
+// readPointer is the one place besides Optional where null is a value: it leaves the pointer nil.
+func (b builder) readPointer(t reflect.Type) valueReader {
+	elem := b.reader(t.Elem())
+	return func(r *reader, into reflect.Value, at *path) error {
+		if r.dec.PeekKind() == 'n' {
+			into.SetZero()
+			return r.skip()
+		}
+		into.Set(reflect.New(t.Elem()))
+		return elem(r, into.Elem(), at)
+	}
+}
+
+func (b builder) readSlice(t reflect.Type) valueReader {
+	if t.Elem().Kind() == reflect.Uint8 {
+		panic("strictjson: bytes have no form in JSON; use a string and decode it, saying which base64 it is")
+	}
+	elem := b.reader(t.Elem())
+	return func(r *reader, into reflect.Value, at *path) error {
+		if r.dec.PeekKind() != '[' {
+			return mistaken(r, at, "must be an array")
+		}
+		if err := r.open(); err != nil {
+			return err
+		}
+		out := reflect.MakeSlice(t, 0, 0) // [] is an empty slice and not nil, as in encoding/json
+		for i := 0; r.dec.PeekKind() != ']'; i++ {
+			out = reflect.Append(out, reflect.Zero(t.Elem()))
+			if err := elem(r, out.Index(i), &path{up: at, index: i}); err != nil {
+				return err
+			}
+		}
+		into.Set(out)
+		return r.close()
+	}
+}
+
+func (b builder) readMap(t reflect.Type) valueReader {
+	if t.Key().Kind() != reflect.String || reflect.PointerTo(t.Key()).Implements(textType) {
+		panic("strictjson: the names of an object are plain strings")
+	}
+	elem := b.reader(t.Elem())
+	return func(r *reader, into reflect.Value, at *path) error {
+		if r.dec.PeekKind() != '{' {
+			return mistaken(r, at, "must be an object")
+		}
+		if err := r.open(); err != nil {
+			return err
+		}
+		out := reflect.MakeMap(t)
+		for r.dec.PeekKind() != '}' {
+			raw, err := r.str()
+			if err != nil {
+				return err
+			}
+			name := string(raw)
+			value := reflect.New(t.Elem()).Elem()
+			if err := elem(r, value, &path{up: at, name: shown(raw), loose: true}); err != nil {
+				return err
+			}
+			out.SetMapIndex(reflect.ValueOf(name).Convert(t.Key()), value)
+		}
+		into.Set(out)
+		return r.close()
+	}
+}
