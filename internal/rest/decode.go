@@ -1,0 +1,157 @@
+package rest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/strictjson"
+)
+
+// DefaultBodyLimit is the longest body of an operation that does not say otherwise, in bytes.
+const DefaultBodyLimit = 64 << 10
+
+// Validator is a request that knows rules beyond its types. Validate gives path to what is wrong, empty when all is well.
+// It is called on requests with type errors as well, where the bad members still have their zero value.
+type Validator interface{ Validate() map[string]string }
+
+// Decode reads the body as a T: 415 unless it is declared as JSON, 413 over the limit, else 400 invalid_request with all
+// bad fields at once, those of a wrong type and those Validate finds.
+func Decode[T any](r *http.Request) (T, error) {
+	var v T
+	err := readBody(r, func(data []byte) error {
+		if len(data) > 0 || r.Header.Get("Content-Type") != "" {
+			if err := jsonOnly(r.Header); err != nil {
+				return err
+			}
+		}
+		return merge(strictjson.Decode(data, &v), &v)
+	})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return v, nil
+}
+
+// NoBody is Decode for an operation that takes nothing: no body at all, or an empty JSON object.
+func NoBody(r *http.Request) error {
+	return readBody(r, func(data []byte) error {
+		if len(data) == 0 {
+			return nil
+		}
+		if err := jsonOnly(r.Header); err != nil {
+			return err
+		}
+		return merge(strictjson.Decode(data, &struct{}{}), nil)
+	})
+}
+
+// merge makes one answer of the type errors and the findings of Validate. Of one member the type error is told, and
+// nothing below or beside it that only follows from it.
+func merge(err error, v any) error {
+	var malformed *strictjson.Error
+	if err != nil && !errors.As(err, &malformed) {
+		return err
+	}
+	if malformed != nil && malformed.Message != "" {
+		e := problem.Invalid(malformed.Message)
+		if len(malformed.Fields) > 0 {
+			e = e.Detail("fields", malformed.Fields)
+		}
+		return e
+	}
+	var fields map[string]string
+	if malformed != nil {
+		fields = malformed.Fields
+	}
+	if validator, ok := v.(Validator); ok {
+		for path, what := range validator.Validate() {
+			if covered(fields, path) {
+				continue
+			}
+			if fields == nil {
+				fields = make(map[string]string)
+			}
+			fields[path] = what
+		}
+	}
+	if len(fields) > 0 {
+		return problem.Fields(fields)
+	}
+	return nil
+}
+
+// covered reports whether a path or one it lies in has an error already.
+func covered(fields map[string]string, path string) bool {
+	for len(fields) > 0 && path != "" {
+		if _, ok := fields[path]; ok {
+			return true
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return false
+}
+
+// buffers hold bodies between requests. They are wiped before they wait: a body may hold a password.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readBody reads the whole body and gives it to use, which must not keep it.
+func readBody(r *http.Request, use func([]byte) error) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return use(nil)
+	}
+	body := io.Reader(r.Body)
+	if exchangeOf(r.Context()) == nil { // outside Middleware, where nothing limits it yet
+		body = http.MaxBytesReader(nil, r.Body, DefaultBodyLimit)
+	}
+	buf := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= DefaultBodyLimit*2 {
+			clear(buf.Bytes()[:buf.Len()])
+			buf.Reset()
+			buffers.Put(buf)
+		}
+	}()
+	if _, err := buf.ReadFrom(body); err != nil {
+		return bodyError(err)
+	}
+	return use(buf.Bytes())
+}
+
+// bodyError tells a body that is too long from one that never arrived; the latter is the client's or its network's doing.
+func bodyError(err error) error {
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return problem.TooLarge()
+	}
+	return problem.Invalid("The body could not be read to its end.").With(err)
+}
+
+// jsonOnly is the media type rule: application/json, with charset=utf-8 or no parameter at all, and no content coding.
+func jsonOnly(h http.Header) error {
+	types := h["Content-Type"]
+	if len(types) != 1 || len(h["Content-Encoding"]) > 0 {
+		return problem.UnsupportedMedia()
+	}
+	switch types[0] { // what nearly everybody sends
+	case "application/json", "application/json; charset=utf-8":
+		return nil
+	}
+	if strings.Contains(types[0], "*") { // extended parameters (RFC 2231) would be decoded below
+		return problem.UnsupportedMedia()
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	if err != nil || media != "application/json" || len(params) > 1 {
+		return problem.UnsupportedMedia()
+	}
+	if charset, ok := params["charset"]; len(params) == 1 && (!ok || !strings.EqualFold(charset, "utf-8")) {
+		return problem.UnsupportedMedia()
+	}
+	return nil
+}
