@@ -21,3 +21,10 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlockDir frees the lock by name and not only by closing: a child that another goroutine is forking at this moment
+// holds the same open file until it executes its program, and the lock with it.
+func unlockDir(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) //nolint:gosec // a descriptor fits
+	_ = f.Close()
+}

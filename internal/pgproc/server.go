@@ -85,7 +85,7 @@ func (s *Server) data() string { return filepath.Join(s.home, "data") }
 
 func (s *Server) unlock() {
 	if s.lock != nil {
-		_ = s.lock.Close() // closing frees the lock
+		unlockDir(s.lock)
 		s.lock = nil
 	}
 }
