@@ -16,7 +16,10 @@ func From(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e != nil {
+	if e, ok := errors.AsType[*Error](err); ok {
+		if e == nil { // a nil *Error returned as an error: a bug, but not a reason to crash or to call it a success
+			return Internal(errors.New("problem: nil *Error"))
+		}
 		return e
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.Canceled) {
