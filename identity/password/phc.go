@@ -17,15 +17,15 @@ import (
 // With keyid (the version of the pepper key, its decimal digits in base64) the last field is the keyed step's output;
 // without it, as in imports, it is the bare argon2id output. The zero Hash is that of somebody without a password.
 //
-// It prints as [redacted] under every fmt verb and in JSON and slog, except from an unexported field of another struct,
-// where fmt calls no methods. It has no String method, because database drivers store what String answers: to store
-// it, convert it: string(h).
+// It prints as [redacted] in fmt, JSON, XML and slog, except where they call no methods: from an unexported field of
+// another struct, under %p (which vet refuses), and as the key of a map in JSON. It has no String method, because
+// database drivers store what String answers: to store it, convert it: string(h).
 type Hash string
 
 // Format prints [redacted] under every verb.
 func (Hash) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalText redacts in JSON, as a map key too.
+// MarshalText redacts in JSON and XML.
 func (Hash) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue redacts in slog.
@@ -42,8 +42,8 @@ type PHC struct {
 // Format prints [redacted] under every verb, as Hash does.
 func (PHC) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalJSON redacts, as Hash does.
-func (PHC) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+// MarshalText redacts in JSON and XML.
+func (PHC) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue redacts in slog.
 func (PHC) LogValue() slog.Value { return slog.StringValue(redacted) }
