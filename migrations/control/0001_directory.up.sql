@@ -46,7 +46,6 @@ create unique index domains_one_primary on domains (tenant_id) where is_primary;
 create table idempotency_keys (
     scope        text not null,
     key_hash     bytea not null,
-    request_hash bytea not null,
     answer       text not null,
     created_at   timestamptz not null,
     primary key (scope, key_hash)

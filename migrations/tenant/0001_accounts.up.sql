@@ -62,7 +62,6 @@ create table api_keys (
 create table idempotency_keys (
     scope        text not null,
     key_hash     bytea not null,
-    request_hash bytea not null,
     answer       text not null,
     created_at   timestamptz not null,
     primary key (scope, key_hash)

@@ -1,0 +1,200 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/migrations"
+)
+
+// wait bounds one transaction or batch, the wait for a connection included, so that a database that hangs is an
+// honest 503 within the two seconds that clients are promised.
+const wait = 1500 * time.Millisecond
+
+// DB is the serving role's way to Postgres. Every statement runs inside one tenant's schema and role, or, for the
+// directory, inside the control schema; both are set for the one transaction, so nothing is left on the connection.
+type DB struct {
+	control *pgxpool.Pool
+	pools   map[string]*pgxpool.Pool // by the name that tenants' records carry
+}
+
+// DBOptions configures NewDB.
+type DBOptions struct {
+	Control *pgxpool.Pool            // the database that holds the directory
+	Tenants map[string]*pgxpool.Pool // the databases that tenants live in, by name
+}
+
+// NewDB makes a DB of open pools; the caller closes them.
+func NewDB(o DBOptions) *DB { return &DB{control: o.Control, pools: o.Tenants} }
+
+// NewPool opens a pool of at most size connections. Connections are retired after about a quarter of an hour, because
+// a backend's catalog caches grow with every tenant it has touched and nothing but closing it gives them back.
+func NewPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
+	c, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("tenancy: database URL: %w", err)
+	}
+	c.MaxConns = size
+	c.MaxConnLifetime = 15 * time.Minute
+	c.MaxConnLifetimeJitter = 3 * time.Minute
+	c.ConnConfig.ConnectTimeout = time.Second
+	return pgxpool.NewWithConfig(ctx, c)
+}
+
+// Tx is a transaction of one tenant. Only [DB.InTx] makes one, and store functions take one: tenant SQL without a
+// tenant does not compile.
+type Tx struct {
+	tx     *pgxpool.Conn
+	tenant Tenant
+}
+
+// Tenant is whose transaction this is.
+func (t Tx) Tenant() Tenant { return t.tenant }
+
+// Exec runs a statement for its effect.
+func (t Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return t.tx.Exec(ctx, sql, args...)
+}
+
+// Query runs a statement for its rows.
+func (t Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return t.tx.Query(ctx, sql, args...)
+}
+
+// QueryRow runs a statement for its only row; no row is pgx.ErrNoRows.
+func (t Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return t.tx.QueryRow(ctx, sql, args...)
+}
+
+// Batch collects statements for [DB.InBatch].
+type Batch struct{ b pgx.Batch }
+
+// Queue adds a statement. Its rows are read by the callbacks of the value returned.
+func (b *Batch) Queue(sql string, args ...any) *pgx.QueuedQuery { return b.b.Queue(sql, args...) }
+
+// InTx runs fn in one transaction of the tenant and commits if fn returns nil. Whatever must survive a refusal, such
+// as a counter of failures, is therefore reported by fn through its outcome and not through its error.
+//
+// A database that is away, hangs or is overloaded is a [problem.Error] of kind Unavailable. The same is said when the
+// outcome of a commit is unknown: repeating a creating call is safe by its Idempotency-Key.
+func (db *DB) InTx(ctx context.Context, t Tenant, fn func(context.Context, Tx) error) error {
+	pool, err := db.pool(t)
+	if err != nil {
+		return err
+	}
+	name := namespace(t.ID)
+	return inTx(ctx, pool, name, name, func(ctx context.Context, c *pgxpool.Conn) error { return fn(ctx, Tx{c, t}) })
+}
+
+// InBatch runs the queued statements as one transaction in one round trip, the choice of schema and role included:
+// the extended protocol makes all statements up to the next Sync one implicit transaction. The statements must not
+// depend on each other's results; an error a callback returns does not undo them.
+func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
+	pool, err := db.pool(t)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	var b Batch
+	// set_config with is_local true is SET LOCAL with a parameter, so one prepared statement serves all tenants.
+	b.Queue(`select set_config('search_path', $1, true), set_config('role', $1, true)`, namespace(t.ID))
+	queue(&b)
+	return classify(ctx, pool.SendBatch(ctx, &b.b).Close())
+}
+
+// directoryTx is a transaction on the platform's directory. It is a type of its own so that a function that reads a
+// tenant's tables cannot be handed one.
+type directoryTx struct{ *pgxpool.Conn }
+
+func (db *DB) inDirectory(ctx context.Context, fn func(context.Context, directoryTx) error) error {
+	return inTx(ctx, db.control, migrations.ControlSchema, migrations.DirectoryRole,
+		func(ctx context.Context, c *pgxpool.Conn) error { return fn(ctx, directoryTx{c}) })
+}
+
+// Ready reports whether every database answers.
+func (db *DB) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if err := db.control.Ping(ctx); err != nil {
+		return classify(ctx, err)
+	}
+	for _, p := range db.pools {
+		if p == db.control {
+			continue
+		}
+		if err := p.Ping(ctx); err != nil {
+			return classify(ctx, err)
+		}
+	}
+	return nil
+}
+
+func (db *DB) pool(t Tenant) (*pgxpool.Pool, error) {
+	if t.ID.IsZero() {
+		return nil, errors.New("tenancy: SQL without a tenant")
+	}
+	pool := db.pools[t.Database]
+	if pool == nil {
+		return nil, fmt.Errorf("tenancy: tenant %s lives in database %q, which is not configured here", t.ID, t.Database)
+	}
+	return pool, nil
+}
+
+// inTx opens a transaction, its search_path and its role in one round trip. Both names are ours, never a client's.
+func inTx(ctx context.Context, pool *pgxpool.Pool, schema, role string, fn func(context.Context, *pgxpool.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return classify(ctx, err)
+	}
+	defer conn.Release() // a connection still in a transaction is closed, not reused
+	if _, err := conn.Exec(ctx, "begin; set local search_path to "+schema+"; set local role "+role); err != nil {
+		return classify(ctx, err)
+	}
+	if err := fn(ctx, conn); err != nil {
+		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_, _ = conn.Exec(rollback, "rollback")
+		return classify(ctx, err)
+	}
+	tag, err := conn.Exec(ctx, "commit")
+	if err == nil && tag.String() == "ROLLBACK" {
+		err = errors.New("tenancy: a statement failed unnoticed and the transaction was rolled back")
+	}
+	return classify(ctx, err)
+}
+
+// classify tells a database that cannot answer now, which a client may try again, from a fault of ours.
+func classify(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *problem.Error
+	var refused *pgconn.PgError
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.As(err, &known), errors.Is(err, pgx.ErrNoRows):
+		return err
+	case errors.As(err, &refused):
+		if transient(refused.Code) {
+			return problem.Unavailable(time.Second, err)
+		}
+		return err
+	case errors.As(err, &connect), errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err), pgconn.SafeToRetry(err), broken(err):
+		if errors.Is(context.Cause(ctx), context.Canceled) {
+			return err // the client is gone; nobody reads the answer
+		}
+		return problem.Unavailable(time.Second, err)
+	default:
+		return err
+	}
+}

@@ -1,0 +1,101 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+const tenantColumns = `t.id, t.slug, t.name, t.locale, t.region, t.database, t.state, t.is_master, t.signing_algorithm,
+	coalesce(t.owner_email, ''), coalesce(t.owner_name, ''), t.owner_user_id, t.schema_version, t.created_at, t.updated_at,
+	coalesce((select p.domain from domains p where p.tenant_id = t.id and p.is_primary), '')`
+
+func scanTenant(row pgx.CollectableRow) (t Tenant, err error) {
+	err = row.Scan(&t.ID, &t.Slug, &t.Name, &t.Locale, &t.Region, &t.Database, &t.State, &t.Master, &t.SigningAlgorithm,
+		&t.OwnerEmail, &t.OwnerName, &t.OwnerID, &t.SchemaVersion, &t.CreatedAt, &t.UpdatedAt, &t.PrimaryDomain)
+	t.CreatedAt, t.UpdatedAt = t.CreatedAt.UTC(), t.UpdatedAt.UTC()
+	return t, err
+}
+
+func oneTenant(ctx context.Context, tx directoryTx, where string, args ...any) (Tenant, error) {
+	rows, err := tx.Query(ctx, `select `+tenantColumns+` from tenants t where t.state <> 'provisioning' and `+where, args...)
+	if err != nil {
+		return Tenant{}, err
+	}
+	t, err := pgx.CollectExactlyOneRow(rows, scanTenant)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Tenant{}, ErrUnknown
+	}
+	return t, err
+}
+
+func tenantByID(ctx context.Context, tx directoryTx, t id.Tenant) (Tenant, error) {
+	return oneTenant(ctx, tx, `t.id = $1`, t)
+}
+
+func tenantBySlug(ctx context.Context, tx directoryTx, s Slug) (Tenant, error) {
+	return oneTenant(ctx, tx, `t.slug = $1`, s)
+}
+
+func tenantByDomain(ctx context.Context, tx directoryTx, h Host, use Use) (Tenant, error) {
+	return oneTenant(ctx, tx, `t.id = (select d.tenant_id from domains d
+		where d.domain = $1 and d.verified_at is not null and $2 = any(d.uses))`, h, use)
+}
+
+func listTenants(ctx context.Context, tx directoryTx, after string, limit int) ([]Tenant, error) {
+	rows, err := tx.Query(ctx, `select `+tenantColumns+` from tenants t
+		where t.state <> 'provisioning' and ($1 = '' or t.id > nullif($1, '')::uuid) order by t.id limit $2`, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanTenant)
+}
+
+// Listen hears of changes until ctx ends and keeps the directory true. Whenever the connection is lost the directory
+// trusts its records for two seconds only, and once it is back forgets them all, because announcements made meanwhile
+// are lost.
+func (d *Directory) Listen(ctx context.Context, log *slog.Logger) {
+	for ctx.Err() == nil {
+		if err := d.hear(ctx); err != nil && ctx.Err() == nil {
+			log.LogAttrs(ctx, slog.LevelWarn, "directory: no announcements, reconnecting", slog.Any("error", err))
+		}
+		d.deaf.Store(true)
+		select {
+		case <-ctx.Done():
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+func (d *Directory) hear(ctx context.Context) error {
+	// A connection of its own: LISTEN belongs to a connection, and the pool's ones are retired.
+	conn, err := pgx.ConnectConfig(ctx, d.db.control.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "listen gatehouse_directory"); err != nil {
+		return err
+	}
+	d.forgetAll()
+	d.deaf.Store(false)
+	for {
+		n, err := announcement(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if n == nil {
+			continue
+		}
+		if t, err := id.ParseTenant(n.Payload); err == nil {
+			d.Forget(t)
+		} else {
+			d.forgetAll()
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package tenancy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+)
+
+// Use is what a tenant wants a domain for.
+type Use string
+
+// A domain may name the host that the tenant is served on, the domain of its people's e-mail addresses, or both.
+const (
+	UseHost  Use = "host"
+	UseEmail Use = "email"
+)
+
+// Domain is a name a tenant claims and, once VerifiedAt is set, has proved to control. Until then it has no effect.
+type Domain struct {
+	ID                id.Domain
+	Tenant            id.Tenant
+	Domain            Host
+	Uses              []Use
+	VerificationToken string
+	VerifiedAt        *time.Time
+	Primary           bool // issuer and links use it
+	CreatedAt         time.Time
+}
+
+// maxDomains is how many names one tenant may claim.
+const maxDomains = 100
+
+// RecordName is where the proof is looked up, and RecordValue what must be there. A name of its own and not the domain
+// itself, because many services prove domains there and answers have a size.
+func (d Domain) RecordName() string  { return "_gatehouse-challenge." + string(d.Domain) }
+func (d Domain) RecordValue() string { return "gatehouse-verification=" + d.VerificationToken }
+
+func newDomain(t id.Tenant, h Host, uses []Use, now time.Time) Domain {
+	return Domain{ID: id.NewDomain(), Tenant: t, Domain: h, Uses: uses, VerificationToken: rand.Text(), CreatedAt: now}
+}
+
+// TXT looks up the TXT records of a name. A name without any is an empty answer and not an error.
+type TXT interface {
+	LookupTXT(ctx context.Context, name string) ([]string, error)
+}
+
+// Domains is what a tenant does with its domains.
+type Domains struct{ DomainsOptions }
+
+// DomainsOptions configures NewDomains.
+type DomainsOptions struct {
+	DB       *DB
+	Repeat   *Repeat
+	DNS      TXT
+	Platform []Host // nobody may claim these or a name below: the shared host, and the suffix of given domains
+	// Unproved is a domain below which names are taken as proved when asked: "localhost" in development, where no DNS
+	// could say more (RFC 6761 section 6.3 keeps it on the machine). Never set it elsewhere.
+	Unproved Host
+	Now      func() time.Time
+}
+
+// NewDomains makes a Domains.
+func NewDomains(o DomainsOptions) *Domains { return &Domains{o} }
+
+// Claim records that a tenant claims a name. Errors: 400 for a name of the platform; 409 domain_taken where the tenant
+// has claimed it before or another tenant has proved it; 409 too_many_domains.
+func (s *Domains) Claim(ctx context.Context, t Tenant, op Operation, h Host, uses []Use, render func(Domain) any) (json.RawMessage, error) {
+	return s.Repeat.createInDirectory(ctx, t, op, func(context.Context) (any, func(context.Context, directoryTx) error, error) {
+		if s.platforms(h) {
+			return nil, nil, problem.Field("domain", "belongs to the platform")
+		}
+		d := newDomain(t.ID, h, uses, s.Now().UTC().Truncate(time.Microsecond))
+		return render(d), func(ctx context.Context, tx directoryTx) error {
+			if err := mayClaim(ctx, tx, d); err != nil {
+				return err
+			}
+			err := insertDomain(ctx, tx, d)
+			if Violates(err, "domains_tenant_id_domain_key") {
+				return domainTaken()
+			}
+			return err
+		}, nil
+	})
+}
+
+func (s *Domains) platforms(h Host) bool {
+	if s.Unproved != "" && h != s.Unproved && h.Within(s.Unproved) {
+		return false
+	}
+	return slices.ContainsFunc(s.Platform, h.Within)
+}
+
+// Outcome of an attempt to prove a domain.
+type Outcome struct {
+	Verified bool
+	Message  string
+}
+
+// Verify looks for the proof in DNS and, if it is there, gives the domain its effect. A missing proof is an outcome and
+// not an error. Errors: ErrUnknown; 409 domain_taken where another tenant was first.
+func (s *Domains) Verify(ctx context.Context, t Tenant, domain id.Domain) (Outcome, error) {
+	var d Domain
+	err := s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) (err error) {
+		d, err = domainByID(ctx, tx, t.ID, domain)
+		return err
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	if d.VerifiedAt != nil {
+		return Outcome{true, "The domain is verified."}, nil
+	}
+	if why := s.prove(ctx, d); why != "" {
+		return Outcome{false, why}, nil
+	}
+	err = s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+		return setVerified(ctx, tx, d, s.Now())
+	})
+	// The race: two tenants publish their proofs and verify at the same moment. The index lets one of them through.
+	if Violates(err, "domains_one_holder") {
+		return Outcome{}, domainTaken()
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{true, "The domain is verified."}, nil
+}
+
+// prove answers why the domain is not proved, or "".
+func (s *Domains) prove(ctx context.Context, d Domain) string {
+	if s.Unproved != "" && d.Domain.Within(s.Unproved) {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	values, err := s.DNS.LookupTXT(ctx, d.RecordName())
+	switch {
+	case err != nil:
+		return fmt.Sprintf("DNS did not answer for %s. Please try again in a few minutes.", d.RecordName())
+	case slices.Contains(values, d.RecordValue()):
+		return ""
+	case len(values) == 0:
+		return fmt.Sprintf("There is no TXT record at %s yet. DNS changes may take some minutes to be seen.", d.RecordName())
+	default:
+		return fmt.Sprintf("The TXT record at %s has another value.", d.RecordName())
+	}
+}
+
+// List is a page of a tenant's domains, in the order they were claimed.
+func (s *Domains) List(ctx context.Context, t Tenant, after id.Domain, limit int) (all []Domain, err error) {
+	err = s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+		all, err = listDomains(ctx, tx, t.ID, after, limit)
+		return err
+	})
+	return all, err
+}
+
+// Remove gives a name up. If it was the primary domain, the oldest other proved host takes its place. Errors:
+// ErrUnknown.
+func (s *Domains) Remove(ctx context.Context, t Tenant, domain id.Domain) error {
+	return s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+		return deleteDomain(ctx, tx, t.ID, domain)
+	})
+}
+
+func domainTaken() error {
+	return problem.New(problem.KindConflict, "domain_taken", "This domain is taken.")
+}

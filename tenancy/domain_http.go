@@ -1,0 +1,130 @@
+package tenancy
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+)
+
+// Mount adds the operations on domains.
+func (s *Domains) Mount(r *mux.Router, g Guard) {
+	const write = "domains:write"
+	r.Handle("/v1/domains", rest.Methods{
+		http.MethodGet:  g.Require(write, s.list),
+		http.MethodPost: g.Require(write, s.claim),
+	})
+	r.Handle("/v1/domains/{id}", rest.Methods{http.MethodDelete: g.Require(write, s.remove)})
+	r.Handle("/v1/domains/{id}/verify", rest.Methods{http.MethodPost: g.Require(write, s.verify)})
+}
+
+type domainBody struct {
+	ID                id.Domain  `json:"id"`
+	Domain            Host       `json:"domain"`
+	Uses              []Use      `json:"uses"`
+	Verified          bool       `json:"verified"`
+	VerifiedAt        *time.Time `json:"verified_at"`
+	VerificationToken string     `json:"verification_token"`
+	DNSRecord         string     `json:"dns_record"`
+	DNSValue          string     `json:"dns_value"`
+	Primary           bool       `json:"primary"`
+	CreatedAt         time.Time  `json:"created_at"`
+}
+
+func renderDomain(d Domain) domainBody {
+	return domainBody{d.ID, d.Domain, d.Uses, d.VerifiedAt != nil, d.VerifiedAt, d.VerificationToken,
+		d.RecordName(), d.RecordValue(), d.Primary, d.CreatedAt}
+}
+
+type claimRequest struct {
+	Domain string `json:"domain"`
+	Uses   []Use  `json:"uses"`
+
+	host Host
+}
+
+// Validate reports bad members.
+func (c *claimRequest) Validate() map[string]string {
+	bad := map[string]string{}
+	var err error
+	if c.host, err = ParseDomain(c.Domain); err != nil {
+		bad["domain"] = err.Error()
+	}
+	if c.Uses == nil {
+		c.Uses = []Use{UseHost}
+	}
+	slices.Sort(c.Uses)
+	c.Uses = slices.Compact(c.Uses)
+	if len(c.Uses) == 0 || slices.ContainsFunc(c.Uses, func(u Use) bool { return u != UseHost && u != UseEmail }) {
+		bad["uses"] = "must hold host, email or both"
+	}
+	return bad
+}
+
+func (s *Domains) claim(w http.ResponseWriter, r *http.Request, t Tenant) error {
+	key, _, err := rest.IdempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	req, err := rest.Decode[claimRequest](r)
+	if err != nil {
+		return err
+	}
+	op := Operation{Name: "POST /v1/domains", Key: key, Request: req}
+	body, err := s.Claim(r.Context(), t, op, req.host, req.Uses, func(d Domain) any { return renderDomain(d) })
+	if err != nil {
+		return err
+	}
+	return rest.Respond(w, http.StatusCreated, body)
+}
+
+func (s *Domains) list(w http.ResponseWriter, r *http.Request, t Tenant) error {
+	page, err := rest.ParsePage(r, t.ID.String())
+	if err != nil {
+		return err
+	}
+	after, _ := id.ParseDomain(page.After)
+	domains, err := s.List(r.Context(), t, after, page.Fetch())
+	if err != nil {
+		return err
+	}
+	bodies := make([]domainBody, len(domains))
+	for i, d := range domains {
+		bodies[i] = renderDomain(d)
+	}
+	return rest.Respond(w, http.StatusOK, rest.NewList(page, bodies, func(d domainBody) string { return d.ID.String() }))
+}
+
+func (s *Domains) remove(w http.ResponseWriter, r *http.Request, t Tenant) error {
+	domain, err := id.ParseDomain(mux.Vars(r)["id"])
+	if err != nil {
+		return problem.NotFound()
+	}
+	if err := s.Remove(r.Context(), t, domain); err != nil {
+		return notFound(err)
+	}
+	return rest.NoContent(w)
+}
+
+func (s *Domains) verify(w http.ResponseWriter, r *http.Request, t Tenant) error {
+	if err := rest.NoBody(r); err != nil {
+		return err
+	}
+	domain, err := id.ParseDomain(mux.Vars(r)["id"])
+	if err != nil {
+		return problem.NotFound()
+	}
+	o, err := s.Verify(r.Context(), t, domain)
+	if err != nil {
+		return notFound(err)
+	}
+	return rest.Respond(w, http.StatusOK, struct {
+		Verified bool   `json:"verified"`
+		Message  string `json:"message"`
+	}{o.Verified, o.Message})
+}

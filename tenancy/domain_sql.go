@@ -1,0 +1,96 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+)
+
+const domainColumns = `id, tenant_id, domain, uses, verification_token, verified_at, is_primary, created_at`
+
+func scanDomain(row pgx.CollectableRow) (d Domain, err error) {
+	err = row.Scan(&d.ID, &d.Tenant, &d.Domain, &d.Uses, &d.VerificationToken, &d.VerifiedAt, &d.Primary, &d.CreatedAt)
+	d.CreatedAt = d.CreatedAt.UTC()
+	if d.VerifiedAt != nil {
+		*d.VerifiedAt = d.VerifiedAt.UTC()
+	}
+	return d, err
+}
+
+func insertDomain(ctx context.Context, tx querier, d Domain) error {
+	_, err := tx.Exec(ctx, `insert into domains (`+domainColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		d.ID, d.Tenant, d.Domain, d.Uses, d.VerificationToken, d.VerifiedAt, d.Primary, d.CreatedAt)
+	return err
+}
+
+// mayClaim refuses a name somebody has proved, and a tenant that claims without end. Two claims at once may pass the
+// limit together; it bounds growth and need not be exact.
+func mayClaim(ctx context.Context, tx directoryTx, d Domain) error {
+	var held bool
+	var claims int
+	err := tx.QueryRow(ctx, `select exists (select from domains where domain = $1 and verified_at is not null),
+		(select count(*) from domains where tenant_id = $2)`, d.Domain, d.Tenant).Scan(&held, &claims)
+	switch {
+	case err != nil:
+		return err
+	case held:
+		return domainTaken()
+	case claims >= maxDomains:
+		return problem.New(problem.KindConflict, "too_many_domains", "This tenant has claimed too many domains. Remove one first.")
+	}
+	return nil
+}
+
+func domainByID(ctx context.Context, tx directoryTx, t id.Tenant, domain id.Domain) (Domain, error) {
+	rows, err := tx.Query(ctx, `select `+domainColumns+` from domains where tenant_id = $1 and id = $2`, t, domain)
+	if err != nil {
+		return Domain{}, err
+	}
+	d, err := pgx.CollectExactlyOneRow(rows, scanDomain)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Domain{}, ErrUnknown
+	}
+	return d, err
+}
+
+func listDomains(ctx context.Context, tx directoryTx, t id.Tenant, after id.Domain, limit int) ([]Domain, error) {
+	rows, err := tx.Query(ctx, `select `+domainColumns+` from domains where tenant_id = $1 and id > $2 order by id limit $3`,
+		t, [16]byte(after), limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanDomain)
+}
+
+// setVerified gives the domain its effect; the first proved host becomes the primary domain.
+func setVerified(ctx context.Context, tx directoryTx, d Domain, now time.Time) error {
+	tag, err := tx.Exec(ctx, `update domains set verified_at = $3, is_primary = 'host' = any(uses)
+			and not exists (select from domains p where p.tenant_id = $1 and p.is_primary)
+		where tenant_id = $1 and id = $2 and verified_at is null`, d.Tenant, d.ID, now)
+	if err == nil && tag.RowsAffected() == 0 {
+		_, err = domainByID(ctx, tx, d.Tenant, d.ID) // verified by another call meanwhile, or removed
+	}
+	return err
+}
+
+// deleteDomain removes a claim and lets the oldest other proved host succeed a primary one. The two statements are one
+// transaction, and the index on is_primary lets no second primary in.
+func deleteDomain(ctx context.Context, tx directoryTx, t id.Tenant, domain id.Domain) error {
+	var primary bool
+	err := tx.QueryRow(ctx, `delete from domains where tenant_id = $1 and id = $2 returning is_primary`, t, domain).Scan(&primary)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrUnknown
+	}
+	if err != nil || !primary {
+		return err
+	}
+	_, err = tx.Exec(ctx, `update domains set is_primary = true where id = (
+		select id from domains where tenant_id = $1 and verified_at is not null and 'host' = any(uses)
+		order by verified_at, id limit 1)`, t)
+	return err
+}

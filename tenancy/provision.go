@@ -1,0 +1,248 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/migrations"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+)
+
+// Provisioner makes tenants. A tenant is made in four steps, each of which may be repeated by anyone:
+//
+//  1. reserve   one transaction in the directory: the record (state provisioning), its slug, its first domain
+//  2. keys      signing and sealing key in custody
+//  3. schema    one transaction in the tenant's database: role, schema, tables, public keys, what identity furnishes
+//  4. activate  one statement in the directory; only now does anybody else see the tenant
+//
+// A crash leaves a record in state provisioning and everything needed to go on is in it, so any replica's
+// [Provisioner.FinishAll] completes it. Replicas that race meet an advisory lock in step 3 and a guard in step 4.
+type Provisioner struct {
+	ProvisionerOptions
+}
+
+// Placement is a database tenants can be put into.
+type Placement struct {
+	Pool        *pgxpool.Pool // as the provisioning role
+	RuntimeRole string        // the serving role there, made a member of every tenant's role
+}
+
+// ProvisionerOptions configures NewProvisioner.
+type ProvisionerOptions struct {
+	Control      *pgxpool.Pool // the directory's database, as the provisioning role
+	Placements   map[string]Placement
+	Database     string // the placement of new tenants
+	Region       string
+	Keys         custody.Keymaster
+	Furnisher    Furnisher
+	DomainSuffix Host // if set, each new tenant is given {slug}.{suffix} as its proved primary domain
+	Now          func() time.Time
+	Log          *slog.Logger
+
+	// afterStep is called after each step of making a tenant; tests crash there.
+	afterStep func(step string) error
+}
+
+// Furnisher says what a new tenant begins with. Identity satisfies it: tenancy knows no users and no keys.
+type Furnisher interface {
+	// Plan makes the blueprint, which is stored until the tenant is usable and holds no secret, and the secret of the
+	// tenant's first administrator key.
+	Plan(t Tenant) (p Plan, err error)
+	// Furnish carries a blueprint out. It may run more than once.
+	Furnish(ctx context.Context, tx Tx, blueprint string) error
+}
+
+// Plan is what a Furnisher has in mind for a new tenant.
+type Plan struct {
+	Blueprint string
+	AdminKey  string
+	OwnerID   id.User // zero without an owner
+}
+
+// NewProvisioner makes a Provisioner.
+func NewProvisioner(o ProvisionerOptions) *Provisioner { return &Provisioner{o} }
+
+var (
+	errNoKeys      = errors.New("tenancy: the keys of the new tenant could not be made")
+	errDomainTaken = errors.New("tenancy: the given domain was taken meanwhile")
+	errNotFirst    = errors.New("tenancy: another call with this Idempotency-Key was first")
+)
+
+// Created is a tenant and the key that administers it, shown once.
+type Created struct {
+	Tenant   Tenant
+	AdminKey string
+}
+
+// Create makes a tenant and returns when it is usable. Wanted: Slug, Name, Locale, SigningAlgorithm, and if there is to
+// be an owner OwnerEmail and OwnerName; Database may name a placement. Errors: 409 slug_taken, 400 for a placement that
+// is not configured, 503 while a dependency is down.
+func (p *Provisioner) Create(ctx context.Context, wanted Tenant) (Created, error) {
+	return p.create(ctx, wanted, func(Created) (*filed, error) { return nil, nil })
+}
+
+// create files an answer together with the reservation, if file makes one.
+func (p *Provisioner) create(ctx context.Context, wanted Tenant, file func(Created) (*filed, error)) (Created, error) {
+	c, blueprint, err := p.plan(wanted)
+	if err != nil {
+		return Created{}, err
+	}
+	answer, err := p.reserveWithDomain(ctx, &c, blueprint, file)
+	if err != nil {
+		return Created{}, err
+	}
+	err = p.complete(ctx, c.Tenant, blueprint)
+	if errors.Is(err, errNoKeys) && answer == nil {
+		// Nobody holds an Idempotency-Key with which to repeat this call, and there is no schema yet, so the slug is
+		// given back. FinishAll leaves young records alone, so it is not working on this one.
+		p.abandon(context.WithoutCancel(ctx), c.Tenant)
+	}
+	return c, err
+}
+
+// reserveWithDomain reserves the tenant with its given domain, or without where somebody holds that name. The answer
+// is sealed before anything is written, because custody may not be asked inside a transaction, so it has to foresee
+// which; if the name is taken in between, it is made again.
+func (p *Provisioner) reserveWithDomain(ctx context.Context, c *Created, blueprint string, file func(Created) (*filed, error)) (*filed, error) {
+	for {
+		var err error
+		if c.Tenant.PrimaryDomain, err = p.freeDomain(ctx, c.Tenant.Slug); err != nil {
+			return nil, err
+		}
+		answer, err := file(*c)
+		if err != nil {
+			return nil, err
+		}
+		err = p.reserve(ctx, c.Tenant, blueprint, answer)
+		if !errors.Is(err, errDomainTaken) {
+			return answer, err
+		}
+	}
+}
+
+func (p *Provisioner) plan(wanted Tenant) (Created, string, error) {
+	t := wanted
+	t.ID, t.State = id.NewTenant(), Active
+	t.CreatedAt = p.Now().UTC().Truncate(time.Microsecond) // what Postgres keeps
+	t.UpdatedAt = t.CreatedAt
+	if t.Database == "" {
+		t.Database = p.Database
+	}
+	if t.Region == "" {
+		t.Region = p.Region
+	}
+	if t.SigningAlgorithm == "" {
+		t.SigningAlgorithm = custody.ES256
+	}
+	if _, ok := p.Placements[t.Database]; !ok {
+		return Created{}, "", problem.Field("database", "is not a configured database")
+	}
+	if t.Region != p.Region {
+		return Created{}, "", problem.Field("region", "is not the region of this installation")
+	}
+	t.SchemaVersion = migrations.LatestTenant
+	plan, err := p.Furnisher.Plan(t)
+	if err != nil {
+		return Created{}, "", err
+	}
+	t.OwnerID = plan.OwnerID
+	return Created{t, plan.AdminKey}, plan.Blueprint, nil
+}
+
+// complete takes a reserved tenant through the other steps.
+func (p *Provisioner) complete(ctx context.Context, t Tenant, blueprint string) error {
+	// The client may leave, or its deadline pass; a tenant half made helps nobody.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	if err := p.step("reserve"); err != nil {
+		return err
+	}
+	public, err := p.makeKeys(ctx, t)
+	if err != nil {
+		return KeysError(fmt.Errorf("%w: %w", errNoKeys, err))
+	}
+	if err := p.step("keys"); err != nil {
+		return err
+	}
+	if err := p.build(ctx, t, public, blueprint); err != nil {
+		return err
+	}
+	if err := p.step("schema"); err != nil {
+		return err
+	}
+	return p.activate(ctx, t)
+}
+
+func (p *Provisioner) makeKeys(ctx context.Context, t Tenant) ([]custody.PublicKey, error) {
+	if err := p.Keys.Create(ctx, t.ID, t.SigningAlgorithm); err != nil {
+		return nil, err
+	}
+	return p.Keys.PublicKeys(ctx, t.ID)
+}
+
+func (p *Provisioner) step(name string) error {
+	if p.afterStep == nil {
+		return nil
+	}
+	return p.afterStep(name)
+}
+
+// build makes role, schema and contents in one transaction.
+func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.PublicKey, blueprint string) error {
+	place, ok := p.Placements[t.Database]
+	if !ok {
+		return fmt.Errorf("tenancy: database %q is not configured here", t.Database)
+	}
+	return provisionTx(ctx, place.Pool, func(ctx context.Context, c *pgxpool.Conn) error {
+		if err := makeSchema(ctx, c, namespace(t.ID), place.RuntimeRole); err != nil {
+			return err
+		}
+		tx := Tx{c, t}
+		for i, k := range public {
+			jwk, err := k.JWK()
+			if err != nil {
+				return err
+			}
+			stored := storedKey{KID: k.KeyID(), Version: k.Version, Algorithm: k.Algorithm, JWK: string(jwk), Active: i == len(public)-1}
+			if err := addSigningKey(ctx, tx, stored, t.CreatedAt); err != nil {
+				return err
+			}
+		}
+		return p.Furnisher.Furnish(ctx, tx, blueprint)
+	})
+}
+
+// FinishAll completes tenants that a crashed replica left half made. Records younger than a minute belong to a call
+// that is still running.
+func (p *Provisioner) FinishAll(ctx context.Context) error {
+	unfinished, err := p.unfinished(ctx, p.Now().Add(-time.Minute))
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, u := range unfinished {
+		if err := p.complete(ctx, u.tenant, u.blueprint); err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		p.Log.LogAttrs(ctx, slog.LevelInfo, "provisioning: finished a tenant that was left half made", slog.String("tenant", u.tenant.ID.String()))
+	}
+	return errors.Join(failed...)
+}
+
+// abandon takes a reservation back.
+func (p *Provisioner) abandon(ctx context.Context, t Tenant) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := errors.Join(p.unreserve(ctx, t.ID), p.Keys.Destroy(ctx, t.ID)); err != nil {
+		p.Log.LogAttrs(ctx, slog.LevelWarn, "provisioning: could not take a reservation back; it will be finished instead",
+			slog.String("tenant", t.ID.String()), slog.Any("error", err))
+	}
+}

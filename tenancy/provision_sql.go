@@ -1,0 +1,222 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/migrations"
+)
+
+// filed is an answer to be kept with a reservation.
+type filed struct {
+	slot   slot
+	sealed string
+}
+
+type unfinished struct {
+	tenant    Tenant
+	blueprint string
+}
+
+// provisionTx is a transaction of the provisioning role, which owns every schema.
+func provisionTx(ctx context.Context, pool *pgxpool.Pool, fn func(context.Context, *pgxpool.Conn) error) error {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return classify(ctx, err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "begin; set local search_path to "+migrations.ControlSchema); err != nil {
+		return classify(ctx, err)
+	}
+	if err := fn(ctx, conn); err != nil {
+		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_, _ = conn.Exec(rollback, "rollback")
+		return classify(ctx, err)
+	}
+	_, err = conn.Exec(ctx, "commit")
+	return classify(ctx, err)
+}
+
+// makeSchema makes a tenant's role and schema with all tables and leaves the transaction's search_path there. The
+// schema belongs to the provisioning role; the tenant's role may read and write rows and nothing else, so not even a
+// statement smuggled into the service could change a table. Where the schema is there already nothing is done.
+//
+// The lock closes the race of two replicas that finish the same tenant: "create schema if not exists" alone fails with
+// a unique violation when both get there at once.
+func makeSchema(ctx context.Context, c *pgxpool.Conn, name, runtimeRole string) error {
+	var there bool
+	if _, err := c.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
+		return err
+	}
+	if err := c.QueryRow(ctx, `select to_regnamespace($1) is not null`, name).Scan(&there); err != nil {
+		return err
+	}
+	if there {
+		_, err := c.Exec(ctx, "set local search_path to "+name)
+		return err
+	}
+	runtime := pgx.Identifier{runtimeRole}.Sanitize()
+	// The version table comes before the default privileges: a tenant's role has no business with it.
+	script := `create role ` + name + ` nologin noinherit;
+grant ` + name + ` to ` + runtime + `;
+create schema ` + name + `;
+grant usage on schema ` + name + ` to ` + name + `;
+alter default privileges in schema ` + name + ` grant select, insert, update, delete on tables to ` + name + `;
+set local search_path to ` + name + `;
+` + migrations.TenantScript() + `
+revoke all on schema_migrations from ` + name
+	_, err := c.Exec(ctx, script) // no arguments: the simple protocol, which takes several statements at once
+	return err
+}
+
+// reserve records the tenant as being provisioned, with its first domain and, if there is one, the answer kept for
+// repetition. Errors: errNotFirst, errDomainTaken, 409 slug_taken.
+func (p *Provisioner) reserve(ctx context.Context, t Tenant, blueprint string, answer *filed) error {
+	return provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+		if answer != nil {
+			earlier, err := claimAnswer(ctx, c, answer.slot, answer.sealed)
+			if err != nil {
+				return err
+			}
+			if earlier != "" {
+				return errNotFirst
+			}
+		}
+		_, err := c.Exec(ctx, `insert into tenants (id, slug, name, locale, region, database, state, is_master, signing_algorithm,
+			owner_email, owner_name, owner_user_id, schema_version, blueprint, created_at, updated_at)
+			values ($1, $2, $3, $4, $5, $6, 'provisioning', $7, $8, nullif($9, ''), nullif($10, ''), $11, 0, $12, $13, $13)`,
+			t.ID, t.Slug, t.Name, t.Locale, t.Region, t.Database, t.Master, t.SigningAlgorithm,
+			t.OwnerEmail, t.OwnerName, t.OwnerID, blueprint, t.CreatedAt)
+		if Violates(err, "tenants_slug_key") {
+			return problem.New(problem.KindConflict, "slug_taken", "This slug is taken.").With(err)
+		}
+		if err != nil || t.PrimaryDomain == "" {
+			return err
+		}
+		d := newDomain(t.ID, t.PrimaryDomain, []Use{UseHost}, t.CreatedAt)
+		d.VerifiedAt, d.Primary = &t.CreatedAt, true
+		err = insertDomain(ctx, c, d)
+		if Violates(err, "domains_one_holder") {
+			return errDomainTaken
+		}
+		return err
+	})
+}
+
+// freeDomain is the domain that a new tenant is given, or "" where none is given or the name is held.
+func (p *Provisioner) freeDomain(ctx context.Context, s Slug) (Host, error) {
+	if p.DomainSuffix == "" {
+		return "", nil
+	}
+	h := Host(string(s) + "." + string(p.DomainSuffix))
+	err := provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+		var held bool
+		err := c.QueryRow(ctx, `select exists (select from domains where domain = $1 and verified_at is not null)`, h).Scan(&held)
+		if held {
+			h = ""
+		}
+		return err
+	})
+	return h, err
+}
+
+// activate makes the tenant visible. The guard lets only one of several finishers do it, so it is announced once.
+func (p *Provisioner) activate(ctx context.Context, t Tenant) error {
+	return provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+		_, err := c.Exec(ctx, `update tenants set state = 'active', blueprint = null, schema_version = $2
+			where id = $1 and state = 'provisioning'`, t.ID, migrations.LatestTenant)
+		return err
+	})
+}
+
+func (p *Provisioner) unreserve(ctx context.Context, t id.Tenant) error {
+	return provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+		_, err := c.Exec(ctx, `delete from domains where tenant_id = (select id from tenants where id = $1 and state = 'provisioning')`, t)
+		if err != nil {
+			return err
+		}
+		_, err = c.Exec(ctx, `delete from tenants where id = $1 and state = 'provisioning'`, t)
+		return err
+	})
+}
+
+func (p *Provisioner) unfinished(ctx context.Context, before time.Time) (all []unfinished, err error) {
+	err = provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+		all, err = queryUnfinished(ctx, c, `t.created_at < $1 order by t.created_at limit 100`, before)
+		return err
+	})
+	return all, err
+}
+
+func (p *Provisioner) unfinishedByID(ctx context.Context, t id.Tenant) (u unfinished, err error) {
+	err = provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+		all, err := queryUnfinished(ctx, c, `t.id = $1`, t)
+		if err == nil && len(all) == 0 {
+			return ErrUnknown
+		}
+		if err == nil {
+			u = all[0]
+		}
+		return err
+	})
+	return u, err
+}
+
+func queryUnfinished(ctx context.Context, c *pgxpool.Conn, where string, args ...any) ([]unfinished, error) {
+	rows, err := c.Query(ctx, `select `+tenantColumns+`, t.blueprint from tenants t where t.state = 'provisioning' and `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (u unfinished, err error) {
+		u.tenant, err = scanTenant(withExtra{row, &u.blueprint})
+		return u, err
+	})
+}
+
+// withExtra scans one more column than the scanner it is handed to knows of.
+type withExtra struct {
+	pgx.CollectableRow
+	extra any
+}
+
+func (w withExtra) Scan(into ...any) error { return w.CollectableRow.Scan(append(into, w.extra)...) }
+
+func (p *Provisioner) answer(ctx context.Context, s slot) (sealed string, err error) {
+	err = provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+		sealed, err = readAnswer(ctx, c, s)
+		return err
+	})
+	return sealed, err
+}
+
+// Change is what an administrator of the platform may change of a tenant; nil is left as it is.
+type Change struct {
+	Name, Locale *string
+	Suspended    *bool
+}
+
+// Update changes a tenant. Errors: ErrUnknown; 409 platform_protected where the platform tenant would be suspended.
+func (p *Provisioner) Update(ctx context.Context, t id.Tenant, c Change) error {
+	return provisionTx(ctx, p.Control, func(ctx context.Context, conn *pgxpool.Conn) error {
+		var master bool
+		err := conn.QueryRow(ctx, `update tenants set
+				name = coalesce($2, name), locale = coalesce($3, locale), updated_at = $4,
+				state = case $5::boolean when true then 'suspended' when false then 'active' else state end
+			where id = $1 and state <> 'provisioning' returning is_master`,
+			t, c.Name, c.Locale, p.Now(), c.Suspended).Scan(&master)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrUnknown
+		}
+		if err == nil && master && c.Suspended != nil && *c.Suspended {
+			return problem.New(problem.KindConflict, "platform_protected", "The platform tenant cannot be suspended.")
+		}
+		return err
+	})
+}

@@ -1,0 +1,144 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+)
+
+// Hints are what a request says about whose it is, apart from its body. Nothing in them is proved: a credential's
+// tenant is read before its signature is, and only narrows where it may be tried.
+type Hints struct {
+	Host       string // the effective Host header
+	PathSlug   string // from the prefix /t/{slug}; empty without one
+	HeaderID   string // X-Tenant-ID
+	Credential []Claimed
+}
+
+// Claimed is the tenant that one credential says it belongs to.
+type Claimed struct {
+	Tenant id.Tenant
+	OK     bool // false: the credential is malformed and names nobody
+}
+
+// Site is a request whose host has been recognised: a tenant's own host, or the platform's shared one.
+type Site struct {
+	directory *Directory
+	hints     Hints
+	own       Tenant // zero on the shared host
+}
+
+// Resolver decides whose a request is, by the rules of the wire contract: the host first; on the shared host the path
+// prefix, then the body's slug, then the credential. Every other hint present must name the same tenant. There is no
+// default tenant.
+type Resolver struct {
+	directory *Directory
+	address   Address
+}
+
+// NewResolver makes a Resolver.
+func NewResolver(d *Directory, a Address) *Resolver { return &Resolver{directory: d, address: a} }
+
+// Site recognises the host of a request. A host nobody has proved is answered like an unknown slug and a deleted
+// tenant: 404 not_found.
+func (r *Resolver) Site(ctx context.Context, h Hints) (Site, error) {
+	host, err := r.address.Host(h.Host)
+	if err != nil {
+		return Site{}, problem.NotFound()
+	}
+	s := Site{directory: r.directory, hints: h}
+	if host != r.address.Shared() {
+		if s.own, err = r.directory.ByHost(ctx, host); err != nil {
+			return Site{}, notFound(err)
+		}
+	}
+	return s, nil
+}
+
+// Shared reports whether the request came to the platform's shared host.
+func (s Site) Shared() bool { return s.own.ID.IsZero() }
+
+// Tenant decides whose the request is; bodySlug is the body's tenant_slug, or nil. Errors: 404 not_found, 403
+// tenant_mismatch, 403 tenant_suspended, 400 tenant_required.
+func (s Site) Tenant(ctx context.Context, bodySlug *string) (Tenant, error) {
+	t, err := s.EvenSuspended(ctx, bodySlug)
+	if err == nil && t.State == Suspended {
+		err = problem.TenantSuspended()
+	}
+	return t, err
+}
+
+// EvenSuspended is Tenant for discovery and JWKS, which a suspended tenant still answers: tokens it issued are
+// verified elsewhere until they expire.
+func (s Site) EvenSuspended(ctx context.Context, bodySlug *string) (Tenant, error) {
+	t, err := s.named(ctx, bodySlug)
+	if err != nil {
+		return Tenant{}, err
+	}
+	if !s.agree(t, bodySlug) {
+		return Tenant{}, problem.TenantMismatch()
+	}
+	return t, nil
+}
+
+// named is the tenant that the strongest hint names.
+func (s Site) named(ctx context.Context, bodySlug *string) (Tenant, error) {
+	switch {
+	case !s.Shared():
+		return s.own, nil
+	case s.hints.PathSlug != "":
+		return s.bySlug(ctx, s.hints.PathSlug)
+	case bodySlug != nil:
+		return s.bySlug(ctx, *bodySlug)
+	case len(s.hints.Credential) > 0:
+		claimed := s.hints.Credential[0]
+		if !claimed.OK {
+			return Tenant{}, problem.BadCredential()
+		}
+		t, err := s.directory.ByID(ctx, claimed.Tenant)
+		if errors.Is(err, ErrUnknown) {
+			return Tenant{}, problem.BadCredential() // a deleted tenant's credential is no credential
+		}
+		return t, err
+	default:
+		return Tenant{}, problem.TenantRequired()
+	}
+}
+
+func (s Site) bySlug(ctx context.Context, text string) (Tenant, error) {
+	slug, err := ParseSlug(text)
+	if err != nil {
+		return Tenant{}, problem.NotFound()
+	}
+	t, err := s.directory.BySlug(ctx, slug)
+	return t, notFound(err)
+}
+
+// agree holds every hint against the tenant. A credential that names nobody disagrees with nobody; it will be refused
+// as a credential.
+func (s Site) agree(t Tenant, bodySlug *string) bool {
+	if s.hints.PathSlug != "" && s.hints.PathSlug != string(t.Slug) {
+		return false
+	}
+	if bodySlug != nil && *bodySlug != string(t.Slug) {
+		return false
+	}
+	if s.hints.HeaderID != "" && s.hints.HeaderID != t.ID.String() {
+		return false
+	}
+	for _, c := range s.hints.Credential {
+		if c.OK && c.Tenant != t.ID {
+			return false
+		}
+	}
+	return true
+}
+
+func notFound(err error) error {
+	if errors.Is(err, ErrUnknown) {
+		return problem.NotFound()
+	}
+	return err
+}

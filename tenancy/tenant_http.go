@@ -1,0 +1,282 @@
+package tenancy
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gorilla/mux"
+	"golang.org/x/text/language"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+	"github.com/gatehouse-id/gatehouse/internal/strictjson"
+)
+
+// Platform is what administrators of the platform do with tenants.
+type Platform struct {
+	Provisioner *Provisioner
+	Directory   *Directory
+	Repeat      *Repeat
+	CheckEmail  func(string) (canonical string, err error) // identity's one rule for addresses
+}
+
+// Mount adds the platform's operations on tenants.
+func (p *Platform) Mount(r *mux.Router, g Guard) {
+	const read, write = "tenants:read", "tenants:write"
+	r.Handle("/v1/tenants", rest.Methods{
+		http.MethodGet:  g.Platform(read, p.list),
+		http.MethodPost: g.Platform(write, p.create),
+	})
+	r.Handle("/v1/tenants/{id}", rest.Methods{
+		http.MethodGet: g.Platform(read, p.show),
+		http.MethodPut: g.Platform(write, p.update),
+	})
+	r.Handle("/v1/tenants/{id}/suspend", rest.Methods{http.MethodPost: g.Platform(write, p.suspend)})
+}
+
+type tenantBody struct {
+	ID            id.Tenant `json:"id"`
+	Name          string    `json:"name"`
+	Slug          Slug      `json:"slug"`
+	Locale        string    `json:"locale"`
+	OwnerEmail    *string   `json:"owner_email"`
+	OwnerID       *id.User  `json:"owner_user_id"`
+	Master        bool      `json:"is_master"`
+	State         State     `json:"state"`
+	Region        string    `json:"region"`
+	SchemaVersion int       `json:"schema_version"`
+	PrimaryDomain *Host     `json:"primary_domain"`
+	CreatedAt     time.Time `json:"created_at"`
+	UpdatedAt     time.Time `json:"updated_at"`
+	AdminKey      string    `json:"admin_api_key,omitempty"`
+}
+
+func renderTenant(t Tenant) tenantBody {
+	return tenantBody{ID: t.ID, Name: t.Name, Slug: t.Slug, Locale: t.Locale, OwnerEmail: optional(t.OwnerEmail), OwnerID: optional(t.OwnerID),
+		Master: t.Master, State: t.State, Region: t.Region, SchemaVersion: t.SchemaVersion, PrimaryDomain: optional(t.PrimaryDomain),
+		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
+}
+
+func optional[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+type createRequest struct {
+	Name       string  `json:"name"`
+	Slug       string  `json:"slug"`
+	OwnerEmail *string `json:"owner_email"`
+	OwnerName  *string `json:"owner_name"`
+	Locale     *string `json:"locale"`
+	Region     *string `json:"region"`
+	Database   *string `json:"database"`
+}
+
+// wanted checks the request and makes the record of it.
+func (p *Platform) wanted(c createRequest) (Tenant, error) {
+	bad := map[string]string{}
+	check := func(field string, err error) {
+		if err != nil {
+			bad[field] = err.Error()
+		}
+	}
+	t := Tenant{Name: strings.TrimSpace(c.Name), Locale: "en", Region: deref(c.Region), Database: deref(c.Database)}
+	var err error
+	t.Slug, err = ParseNewSlug(c.Slug)
+	check("slug", err)
+	check("name", CheckName(t.Name))
+	if c.Locale != nil {
+		t.Locale, err = parseLocale(*c.Locale)
+		check("locale", err)
+	}
+	if c.OwnerEmail != nil {
+		t.OwnerEmail, err = p.CheckEmail(*c.OwnerEmail)
+		check("owner_email", err)
+	}
+	if c.OwnerName != nil {
+		t.OwnerName = strings.TrimSpace(*c.OwnerName)
+		check("owner_name", CheckName(t.OwnerName))
+		if c.OwnerEmail == nil {
+			bad["owner_email"] = "is required with owner_name"
+		}
+	}
+	if len(bad) > 0 {
+		return Tenant{}, problem.Fields(bad)
+	}
+	return t, nil
+}
+
+// CheckName is the rule for names of people and tenants: 1 to 100 characters, none of them a control character.
+func CheckName(s string) error {
+	if n := utf8.RuneCountInString(s); n < 1 || n > 100 {
+		return errors.New("must be 1 to 100 characters")
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return errors.New("must not hold control characters")
+	}
+	return nil
+}
+
+func parseLocale(s string) (string, error) {
+	tag, err := language.Parse(s)
+	if err != nil || len(s) > 35 {
+		return "", errors.New("must be a language tag such as en or fr-CA")
+	}
+	return tag.String(), nil
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func (p *Platform) create(w http.ResponseWriter, r *http.Request, platform Tenant) error {
+	key, _, err := rest.IdempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	req, err := rest.Decode[createRequest](r)
+	if err != nil {
+		return err
+	}
+	wanted, err := p.wanted(req)
+	if err != nil {
+		return err
+	}
+	op := Operation{Name: "POST /v1/tenants", Key: key, Request: req}
+	body, err := p.Provisioner.CreateRepeatable(r.Context(), p.Repeat, platform, op, wanted, func(c Created) any {
+		b := renderTenant(c.Tenant)
+		b.AdminKey = c.AdminKey
+		return b
+	})
+	if err != nil {
+		return err
+	}
+	return rest.Respond(w, http.StatusCreated, body)
+}
+
+func (p *Platform) list(w http.ResponseWriter, r *http.Request, platform Tenant) error {
+	page, err := rest.ParsePage(r, platform.ID.String())
+	if err != nil {
+		return err
+	}
+	tenants, err := p.Directory.List(r.Context(), page.After, page.Fetch())
+	if err != nil {
+		return err
+	}
+	bodies := make([]tenantBody, len(tenants))
+	for i, t := range tenants {
+		bodies[i] = renderTenant(t)
+	}
+	return rest.Respond(w, http.StatusOK, rest.NewList(page, bodies, func(b tenantBody) string { return b.ID.String() }))
+}
+
+func (p *Platform) show(w http.ResponseWriter, r *http.Request, _ Tenant) error {
+	tid, err := id.ParseTenant(mux.Vars(r)["id"])
+	if err != nil {
+		return problem.NotFound()
+	}
+	return p.respond(w, r, tid)
+}
+
+// respond answers with the tenant as it is in the directory and not in this replica's memory, which may be some
+// milliseconds behind the change just made.
+func (p *Platform) respond(w http.ResponseWriter, r *http.Request, tid id.Tenant) error {
+	t, err := p.Directory.Read(r.Context(), tid)
+	if err != nil {
+		return notFound(err)
+	}
+	return rest.Respond(w, http.StatusOK, renderTenant(t))
+}
+
+type updateRequest struct {
+	Slug   strictjson.Optional[string] `json:"slug"` // may be repeated, not changed
+	Name   strictjson.Optional[string] `json:"name"`
+	Locale strictjson.Optional[string] `json:"locale"`
+}
+
+func (p *Platform) update(w http.ResponseWriter, r *http.Request, _ Tenant) error {
+	tid, err := id.ParseTenant(mux.Vars(r)["id"])
+	if err != nil {
+		return problem.NotFound()
+	}
+	req, err := rest.Decode[updateRequest](r)
+	if err != nil {
+		return err
+	}
+	was, err := p.Directory.Read(r.Context(), tid)
+	if err != nil {
+		return notFound(err)
+	}
+	c, err := req.change(was)
+	if err != nil {
+		return err
+	}
+	if err := p.Provisioner.Update(r.Context(), tid, c); err != nil {
+		return notFound(err)
+	}
+	return p.respond(w, r, tid)
+}
+
+func (u updateRequest) change(was Tenant) (c Change, err error) {
+	bad := map[string]string{}
+	if u.Slug.Set && u.Slug.Value != string(was.Slug) {
+		bad["slug"] = "cannot be changed"
+	}
+	if u.Name.Set {
+		name := strings.TrimSpace(u.Name.Value)
+		if err := CheckName(name); err != nil {
+			bad["name"] = err.Error()
+		}
+		c.Name = &name
+	}
+	if u.Locale.Set {
+		locale, err := parseLocale(u.Locale.Value)
+		if err != nil {
+			bad["locale"] = err.Error()
+		}
+		c.Locale = &locale
+	}
+	if len(bad) > 0 {
+		return Change{}, problem.Fields(bad)
+	}
+	return c, nil
+}
+
+type suspendRequest struct {
+	Active *bool `json:"active"`
+}
+
+// Validate reports bad members: without active nobody knows which way.
+func (s *suspendRequest) Validate() map[string]string {
+	if s.Active == nil {
+		return map[string]string{"active": "is required"}
+	}
+	return nil
+}
+
+func (p *Platform) suspend(w http.ResponseWriter, r *http.Request, _ Tenant) error {
+	tid, err := id.ParseTenant(mux.Vars(r)["id"])
+	if err != nil {
+		return problem.NotFound()
+	}
+	req, err := rest.Decode[suspendRequest](r)
+	if err != nil {
+		return err
+	}
+	suspended := !*req.Active
+	if err := p.Provisioner.Update(r.Context(), tid, Change{Suspended: &suspended}); err != nil {
+		return notFound(err)
+	}
+	return p.respond(w, r, tid)
+}
