@@ -1,0 +1,332 @@
+package password
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+// In these tests time is that of a synctest bubble: it moves only when every goroutine waits, so an hour takes nothing
+// and the order of events is exact.
+
+// hash is work that takes d of the bubble's time.
+func hash(d time.Duration) func() { return func() { time.Sleep(d) } }
+
+// bubble runs test with a gate whose moving average already is what one hash takes.
+func bubble(t *testing.T, o GateOptions, test func(t *testing.T, g *Gate)) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(o)
+		g.mean = 20 * time.Millisecond
+		test(t, g)
+		synctest.Wait()
+		if s := g.Stats(); s.Running != 0 || s.Waiting != 0 || s.Tenants != 0 || g.lines.ring.Len() != 0 {
+			t.Errorf("the gate is not empty at the end: %+v", s)
+		}
+	})
+}
+
+// storm starts n requests of one tenant and returns when all are running or in line.
+func storm(t *testing.T, g *Gate, tenant id.Tenant, n int, work func()) *sync.WaitGroup {
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			if err := g.Do(t.Context(), tenant, work); err != nil && !errors.Is(err, ErrBusy) {
+				t.Error(err)
+			}
+		})
+	}
+	synctest.Wait()
+	return &wg
+}
+
+// inLine is how many requests of one tenant wait.
+func inLine(g *Gate, tenant id.Tenant) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lines.length(tenant)
+}
+
+// R7: a thousand requests of one tenant delay another's single one by a hash or two, whatever the number of cores.
+func TestStormDelaysOthersByOneTurn(t *testing.T) {
+	for _, slots := range []int{1, 2, 8} {
+		bubble(t, GateOptions{Slots: slots, PerTenant: 1000, Total: 2000, MaxWait: time.Hour}, func(t *testing.T, g *Gate) {
+			attack := storm(t, g, id.NewTenant(), 1000, hash(20*time.Millisecond))
+			time.Sleep(time.Millisecond) // in the middle of a hash
+			start := time.Now()
+			if err := g.Do(t.Context(), id.NewTenant(), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			// What is running ends after 19 ms; then it may be the storm's turn once, on one core.
+			if waited := time.Since(start); waited > 39*time.Millisecond {
+				t.Errorf("%d slots: waited %v", slots, waited)
+			}
+			attack.Wait()
+		})
+	}
+}
+
+// The order is round robin over tenants, and first come, first served within one.
+func TestRoundRobin(t *testing.T) {
+	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+		var order []string // written inside the one slot
+		tenants := map[string]id.Tenant{"a": id.NewTenant(), "b": id.NewTenant(), "c": id.NewTenant()}
+		var wg sync.WaitGroup
+		for _, name := range []string{"a1", "a2", "a3", "a4", "b1", "b2", "c1"} {
+			wg.Go(func() {
+				_ = g.Do(t.Context(), tenants[name[:1]], func() { order = append(order, name); time.Sleep(time.Millisecond) })
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if want := []string{"a1", "a2", "b1", "c1", "a3", "b2", "a4"}; !slices.Equal(order, want) {
+			t.Errorf("order %v, want %v", order, want)
+		}
+	})
+}
+
+// Ten tenants that all want more than there is get the same share.
+func TestEqualShares(t *testing.T) {
+	bubble(t, GateOptions{Slots: 2, PerTenant: 200, Total: 1000, MaxWait: 2 * time.Second}, func(t *testing.T, g *Gate) {
+		var served [10]atomic.Int64
+		var wg []*sync.WaitGroup
+		for i := range served {
+			n := 20 * (i + 1) // the last asks for ten times as much as the first
+			wg = append(wg, storm(t, g, id.NewTenant(), n, func() { served[i].Add(1); time.Sleep(20 * time.Millisecond) }))
+		}
+		for _, w := range wg {
+			w.Wait()
+		}
+		for i := range served { // 200 hashes fit into the two seconds
+			if n := served[i].Load(); n < 19 || n > 22 {
+				t.Errorf("tenant %d was served %d times", i, n)
+			}
+		}
+	})
+}
+
+func TestNeverMoreThanSlots(t *testing.T) {
+	bubble(t, GateOptions{Slots: 3, PerTenant: 100, Total: 100, MaxWait: time.Hour}, func(t *testing.T, g *Gate) {
+		var now, most atomic.Int64
+		storm(t, g, id.NewTenant(), 100, func() {
+			most.Store(max(most.Load(), now.Add(1)))
+			time.Sleep(time.Millisecond)
+			now.Add(-1)
+		}).Wait()
+		if most.Load() != 3 {
+			t.Errorf("%d at a time", most.Load())
+		}
+	})
+}
+
+func TestTenantBound(t *testing.T) {
+	bubble(t, GateOptions{Slots: 2, PerTenant: 10, Total: 100}, func(t *testing.T, g *Gate) {
+		tenant := id.NewTenant()
+		wg := storm(t, g, tenant, 12, hash(20*time.Millisecond))
+		var busy *BusyError
+		err := g.Do(t.Context(), tenant, func() { t.Error("ran past the bound") })
+		if !errors.Is(err, ErrBusy) || !errors.As(err, &busy) {
+			t.Fatal(err)
+		}
+		// Ten in line and the newcomer, at 20 ms, on two cores.
+		if busy.RetryAfter != 110*time.Millisecond {
+			t.Errorf("retry after %v", busy.RetryAfter)
+		}
+		// Another tenant gets in all the same.
+		if err := g.Do(t.Context(), id.NewTenant(), func() {}); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+	})
+}
+
+// When the gate is full, the longest line gives way: who fills it cannot shut out the others.
+func TestTotalBound(t *testing.T) {
+	bubble(t, GateOptions{Slots: 1, PerTenant: 8, Total: 10}, func(t *testing.T, g *Gate) {
+		errs := make(chan error, 100)
+		var wg sync.WaitGroup
+		do := func(tenant id.Tenant) {
+			wg.Go(func() { errs <- g.Do(t.Context(), tenant, hash(20*time.Millisecond)) })
+			synctest.Wait()
+		}
+		a, b, c := id.NewTenant(), id.NewTenant(), id.NewTenant()
+		for range 9 {
+			do(a) // one runs, eight wait
+		}
+		do(b)
+		do(b) // full: 8 and 2
+		do(a) // its own line is full
+		if s := g.Stats(); s.Waiting != 10 || s.Tenants != 2 || len(errs) != 1 {
+			t.Fatalf("%+v, %d ended", s, len(errs))
+		}
+		do(c) // takes the place of a's last
+		if s := g.Stats(); s.Waiting != 10 || s.Tenants != 3 || inLine(g, a) != 7 || len(errs) != 2 {
+			t.Fatalf("%+v, %d ended", s, len(errs))
+		}
+		for range 10 {
+			do(c) // until its line is within one of the longest
+		}
+		if na, nb, nc := inLine(g, a), inLine(g, b), inLine(g, c); na+nb+nc != 10 || nb != 2 || nc < 3 || na < nc {
+			t.Errorf("lines of %d, %d and %d", na, nb, nc)
+		}
+		wg.Wait()
+		close(errs)
+		served := 0
+		for err := range errs {
+			var busy *BusyError
+			switch {
+			case err == nil:
+				served++
+			case !errors.As(err, &busy) || busy.RetryAfter < 20*time.Millisecond || busy.RetryAfter > 220*time.Millisecond:
+				t.Errorf("%v", err)
+			}
+		}
+		if served != 11 {
+			t.Errorf("%d were served, want one running and ten waiting", served)
+		}
+	})
+}
+
+func TestMaxWait(t *testing.T) {
+	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+		wg := storm(t, g, id.NewTenant(), 1, hash(10*time.Second))
+		start := time.Now()
+		err := g.Do(t.Context(), id.NewTenant(), func() { t.Error("ran") })
+		if waited := time.Since(start); !errors.Is(err, ErrBusy) || waited != time.Second {
+			t.Errorf("%v after %v, want one second", err, waited)
+		}
+		if s := g.Stats(); s.Waiting != 0 || s.Tenants != 0 {
+			t.Errorf("still in line: %+v", s)
+		}
+		wg.Wait()
+	})
+}
+
+func TestCancelLeavesAtOnce(t *testing.T) {
+	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+		wg := storm(t, g, id.NewTenant(), 1, hash(500*time.Millisecond))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		err := g.Do(ctx, id.NewTenant(), func() { t.Error("ran") })
+		if waited := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || waited != 5*time.Millisecond {
+			t.Errorf("%v after %v", err, waited)
+		}
+		if s := g.Stats(); s.Waiting != 0 || s.Tenants != 0 {
+			t.Errorf("still in line: %+v", s)
+		}
+		wg.Wait()
+	})
+}
+
+// The race named at quit, both ways: the slot is handed over after the context ended but before the line was left.
+func TestSlotHandedToOneWhoLeft(t *testing.T) {
+	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+		for _, c := range []struct{ cause, want error }{{context.Canceled, context.Canceled}, {nil, nil}} {
+			if w, err := g.join(id.NewTenant()); w != nil || err != nil {
+				t.Fatal("no free slot")
+			}
+			w, _ := g.join(id.NewTenant())
+			g.leave(time.Millisecond) // hands the slot over
+			if err := g.quit(w, c.cause); !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+			if c.cause == nil { // too late to be too late: the slot is ours, so it is used
+				g.leave(time.Millisecond)
+			}
+			if s := g.Stats(); s.Running != 0 {
+				t.Errorf("cause %v: a slot leaked: %+v", c.cause, s)
+			}
+		}
+	})
+}
+
+func TestPanicFreesTheSlot(t *testing.T) {
+	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+		func() {
+			defer func() {
+				if r := recover(); r != "boom" {
+					t.Errorf("recovered %v", r)
+				}
+			}()
+			_ = g.Do(t.Context(), id.NewTenant(), func() { panic("boom") })
+		}()
+		if err := g.Do(t.Context(), id.NewTenant(), func() {}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMeanFollows(t *testing.T) {
+	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+		for range 50 {
+			_ = g.Do(t.Context(), id.NewTenant(), hash(80*time.Millisecond))
+		}
+		if m := g.Stats().Mean; m < 79*time.Millisecond || m > 80*time.Millisecond {
+			t.Errorf("mean %v", m)
+		}
+	})
+}
+
+func TestGateDefaults(t *testing.T) {
+	o := NewGate(GateOptions{Slots: 4}).o
+	if o != (GateOptions{Slots: 4, PerTenant: 128, Total: 512, MaxWait: time.Second}) {
+		t.Errorf("%+v", o)
+	}
+	if NewGate(GateOptions{}).o.Slots < 1 {
+		t.Error("no slots")
+	}
+}
+
+// In real time, with the race detector: 50 goroutines of 5 tenants that come, wait, are refused, give up and panic.
+func TestGateUnderRaces(t *testing.T) {
+	g := NewGate(GateOptions{Slots: 2, PerTenant: 6, Total: 20, MaxWait: 300 * time.Microsecond})
+	var tenants [5]id.Tenant
+	for i := range tenants {
+		tenants[i] = id.NewTenant()
+	}
+	var inside, ran, refused, left atomic.Int64
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			for range 200 {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rand.IntN(600))*time.Microsecond)
+				func() {
+					defer func() { _ = recover() }()
+					err := g.Do(ctx, tenants[rand.IntN(len(tenants))], func() {
+						if inside.Add(1) > 2 {
+							t.Error("more than two inside")
+						}
+						time.Sleep(time.Duration(rand.IntN(50)) * time.Microsecond)
+						ran.Add(1)
+						inside.Add(-1)
+						if rand.IntN(10) == 0 {
+							panic("boom")
+						}
+					})
+					switch {
+					case errors.Is(err, ErrBusy):
+						refused.Add(1)
+					case err != nil:
+						left.Add(1)
+					}
+				}()
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	if s := g.Stats(); s.Running != 0 || s.Waiting != 0 || s.Tenants != 0 || g.lines.ring.Len() != 0 {
+		t.Errorf("not empty at the end: %+v", s)
+	}
+	if ran.Load() == 0 || refused.Load() == 0 || left.Load() == 0 || ran.Load()+refused.Load()+left.Load() != 50*200 {
+		t.Errorf("ran %d, refused %d, left %d of %d", ran.Load(), refused.Load(), left.Load(), 50*200)
+	}
+}
