@@ -20,6 +20,7 @@ type exchange struct {
 	body   io.ReadCloser   // without the limit
 	status int             // 0 until the header was sent
 	bytes  int64
+	cut    bool // the connection was ended on purpose
 
 	mu    sync.Mutex // handlers may start goroutines that log
 	attrs []slog.Attr

@@ -102,6 +102,7 @@ func (x *exchange) recover(r *http.Request) {
 		return
 	}
 	if v == http.ErrAbortHandler {
+		x.cut = true
 		panic(v)
 	}
 	err := fmt.Errorf("panic: %v\n%s", v, debug.Stack())
@@ -113,7 +114,10 @@ func (x *exchange) recover(r *http.Request) {
 func (x *exchange) finish(ctx context.Context, method string, started time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	route := x.route
+	status, route := x.status, x.route
+	if status == 0 && !x.cut { // net/http answers for a handler that wrote nothing
+		status = http.StatusOK
+	}
 	if route == "" {
 		route = "unmatched"
 	}
@@ -122,7 +126,7 @@ func (x *exchange) finish(ctx context.Context, method string, started time.Time)
 		slog.String("request_id", x.id),
 		slog.String("method", method),
 		slog.String("route", route),
-		slog.Int("status", x.status),
+		slog.Int("status", status),
 		slog.Int64("bytes", x.bytes),
 		slog.Duration("duration", time.Since(started)),
 		slog.String("client", x.client.String()),
