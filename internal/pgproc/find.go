@@ -31,7 +31,8 @@ var places = []string{
 	"/Applications/Postgres.app/Contents/Versions/*/bin",
 }
 
-// Find returns the directory that holds initdb and postgres: the one on PATH, else the newest of the usual places.
+// Find returns the directory that holds initdb and postgres: the one on PATH, else the newest of the usual places, else
+// what Obtain downloaded before.
 func Find() (binDir string, err error) {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -42,6 +43,11 @@ func Find() (binDir string, err error) {
 	}
 	if dirs := installed(); len(dirs) > 0 {
 		return dirs[0], nil
+	}
+	if cache, err := cacheDir(); err == nil {
+		if dir := downloaded(cache); usable(dir) {
+			return dir, nil
+		}
 	}
 	return "", ErrNotFound
 }

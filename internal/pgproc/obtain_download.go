@@ -23,10 +23,10 @@ func download(ctx context.Context, w io.Writer) (binDir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	final := filepath.Join(cache, "postgres-"+string(downloadVersion))
-	if usable(filepath.Join(final, "bin")) {
-		return filepath.Join(final, "bin"), nil
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
 	}
+	final := filepath.Dir(downloaded(cache))
 	scratch, err := os.MkdirTemp(cache, "unpack-")
 	if err != nil {
 		return "", err
@@ -74,5 +74,10 @@ func cacheDir() (string, error) {
 		}
 		dir = filepath.Join(user, "gatehouse")
 	}
-	return dir, os.MkdirAll(dir, 0o755)
+	return dir, nil
+}
+
+// downloaded is where a download ends up.
+func downloaded(cache string) (binDir string) {
+	return filepath.Join(cache, "postgres-"+string(downloadVersion), "bin")
 }
