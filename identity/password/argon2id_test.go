@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/crypto/argon2"
+
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
@@ -145,6 +147,25 @@ func TestStale(t *testing.T) {
 		if !ok || stale != c.want || err != nil {
 			t.Errorf("%+v: ok %v, stale %v, %v", c.params, ok, stale, err)
 		}
+	}
+}
+
+// Other systems write salts and hashes of other lengths, and the length goes into the hash.
+func TestImportedLengths(t *testing.T) {
+	h, pw := cheapHasher(), parsed(t, "correct horse battery staple")
+	for _, n := range []int{16, 24, 64} {
+		p := PHC{Params: cheap, Salt: random(n)}
+		p.Sum = argon2.IDKey(pw.bytes(), p.Salt, cheap.Time, cheap.Memory, cheap.Parallelism, uint32(n))
+		ok, stale, err := h.Verify(t.Context(), id.NewTenant(), id.NewUser(), pw, p.Hash(), new(vault).pepper)
+		if !ok || !stale || err != nil {
+			t.Errorf("%d bytes: ok %v, stale %v, %v", n, ok, stale, err)
+		}
+	}
+	short, custodian, user := PHC{Params: cheap, Salt: random(8)}, new(vault), id.NewUser() // peppered, but a short salt
+	sum, _ := h.argon2id(t.Context(), id.NewTenant(), pw, short, custodian.pepper)
+	short.Sum, short.KeyID, _ = keyed(t.Context(), custodian.pepper, 0, user, sum)
+	if ok, stale, err := h.Verify(t.Context(), id.NewTenant(), user, pw, short.Hash(), custodian.pepper); !ok || !stale || err != nil {
+		t.Errorf("short salt: ok %v, stale %v, %v", ok, stale, err)
 	}
 }
 

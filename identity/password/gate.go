@@ -20,25 +20,28 @@ type GateOptions struct {
 }
 
 func (o GateOptions) withDefaults() GateOptions {
-	or := func(v, def int) int {
-		if v > 0 {
-			return v
-		}
-		return def
-	}
-	o.Slots = or(o.Slots, runtime.GOMAXPROCS(0))
-	o.PerTenant = or(o.PerTenant, 32*o.Slots)
-	o.Total = or(o.Total, 128*o.Slots)
-	o.MaxWait = time.Duration(or(int(o.MaxWait), int(time.Second)))
+	o.Slots = positive(o.Slots, runtime.GOMAXPROCS(0))
+	o.PerTenant = positive(o.PerTenant, 32*o.Slots)
+	o.Total = positive(o.Total, 128*o.Slots)
+	o.MaxWait = positive(o.MaxWait, time.Second)
 	return o
+}
+
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
 }
 
 // ErrBusy is what every *BusyError is (errors.Is).
 var ErrBusy = errors.New("password: too many hashes are waiting")
 
-// BusyError is ErrBusy with the time after which another try is likely to be served.
+// BusyError is ErrBusy with an estimate of when another try would be served: what waits now, at the pace measured
+// lately. It is exact, not rounded up to the seconds of HTTP's Retry-After, and never zero.
 type BusyError struct{ RetryAfter time.Duration }
 
+// Error is for logs.
 func (e *BusyError) Error() string {
 	return fmt.Sprintf("%v, retry after %v", ErrBusy, e.RetryAfter.Round(time.Millisecond))
 }
@@ -58,9 +61,12 @@ type Gate struct {
 	mean    time.Duration // moving average of how long work takes
 }
 
-// NewGate makes a Gate.
+// firstMean is what a hash is taken to cost before one was measured: one of the defaults on a busy machine.
+const firstMean = 50 * time.Millisecond
+
+// NewGate makes a Gate. One serves the whole process: two would share the cores without knowing of each other.
 func NewGate(o GateOptions) *Gate {
-	return &Gate{o: o.withDefaults(), lines: newLines(), mean: 50 * time.Millisecond}
+	return &Gate{o: o.withDefaults(), lines: newLines(), mean: firstMean}
 }
 
 // GateStats is a moment of a Gate, for metrics.
@@ -91,6 +97,7 @@ func (g *Gate) Do(ctx context.Context, queue id.Tenant, work func()) error {
 	return nil
 }
 
+// enter waits for a slot; nil means that the caller has one and must leave.
 func (g *Gate) enter(ctx context.Context, queue id.Tenant) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -155,6 +162,7 @@ func (g *Gate) quit(w *waiter, cause error) error {
 	return w.err
 }
 
+// leave gives the slot back and counts what the work took.
 func (g *Gate) leave(took time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

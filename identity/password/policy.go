@@ -52,8 +52,9 @@ func (p Policy) Validate() error {
 	return nil
 }
 
-// Check judges a new password and answers nil or a *WeakError. The words are those an attacker tries first for this
-// account (R23): of the tenant, the service, the user. There are no rules about kinds of characters (R22).
+// Check judges a new password and answers nil or a *WeakError. There are no rules about kinds of characters (R22).
+// The words are those an attacker tries first for this account (R23): of the tenant, the service, the user. Only the
+// length is judged so far, which needs none of them; callers give them so that the block list reaches every path.
 func (p Policy) Check(pw Password, words ...string) error {
 	if low := p.min(); pw.Length() < low {
 		return &WeakError{Reason: TooShort, Min: low}
