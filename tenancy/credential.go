@@ -12,12 +12,12 @@ import (
 // KeyPrefix begins every API key, so that secret scanners recognise one.
 const KeyPrefix = "ghk_"
 
-var keyEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+var secretEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// FormatKey is an API key's text: the prefix, the tenant it belongs to and the secret. The tenant is in it because on
-// the shared host a key is the only thing that says whose a request is.
-func FormatKey(t id.Tenant, secret []byte) string {
-	return KeyPrefix + keyEncoding.EncodeToString(t[:]) + "_" + base64.RawURLEncoding.EncodeToString(secret)
+// FormatSecret is the text of an opaque credential: what kind it is, the tenant it belongs to and the secret. The tenant
+// is in it because on the shared host a credential may be the only thing that says whose a request is.
+func FormatSecret(prefix string, t id.Tenant, secret []byte) string {
+	return prefix + secretEncoding.EncodeToString(t[:]) + "_" + base64.RawURLEncoding.EncodeToString(secret)
 }
 
 // claimedByKey is the tenant that an API key says it belongs to.
@@ -27,11 +27,11 @@ func claimedByKey(key string) Claimed {
 		return Claimed{}
 	}
 	text, _, ok := strings.Cut(rest, "_")
-	if !ok || len(text) != keyEncoding.EncodedLen(len(id.Tenant{})) {
+	if !ok || len(text) != secretEncoding.EncodedLen(len(id.Tenant{})) {
 		return Claimed{}
 	}
 	var t id.Tenant
-	if _, err := keyEncoding.Decode(t[:], []byte(text)); err != nil {
+	if _, err := secretEncoding.Decode(t[:], []byte(text)); err != nil {
 		return Claimed{}
 	}
 	return Claimed{t, true}

@@ -136,6 +136,28 @@ func (s Site) agree(t Tenant, bodySlug *string) bool {
 	return true
 }
 
+// ByEmailDomain is the tenant that has proved a domain for its people's addresses, for a login on the shared host that
+// names no tenant otherwise. Errors: 404 not_found, 403 tenant_suspended.
+func ByEmailDomain(ctx context.Context, d *Directory, h Host) (Tenant, error) {
+	return serving(d.ByEmailDomain(ctx, h))
+}
+
+// ByDomain is the tenant that has proved a domain for either use. Errors: 404 not_found, 403 tenant_suspended.
+func ByDomain(ctx context.Context, d *Directory, h Host) (Tenant, error) {
+	t, err := d.ByHost(ctx, h)
+	if errors.Is(err, ErrUnknown) {
+		t, err = d.ByEmailDomain(ctx, h)
+	}
+	return serving(t, err)
+}
+
+func serving(t Tenant, err error) (Tenant, error) {
+	if err == nil && t.State == Suspended {
+		err = problem.TenantSuspended()
+	}
+	return t, notFound(err)
+}
+
 func notFound(err error) error {
 	if errors.Is(err, ErrUnknown) {
 		return problem.NotFound()

@@ -26,6 +26,9 @@ create table users (
     email_verified      boolean not null default false,
     is_owner            boolean not null default false,
     password_hash       text,
+    -- Rises when the password or the standing of the account changes. A login that began under an older one finds it
+    -- changed when it wants to write its session, and fails.
+    credential_version  integer not null default 1,
     created_at          timestamptz not null,
     updated_at          timestamptz not null
 );

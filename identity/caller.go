@@ -1,0 +1,101 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// Caller is who makes a request: a signed-in user or an API key of the tenant, never both.
+type Caller struct {
+	Tenant  tenancy.Tenant
+	User    *User
+	Session *Session // of User
+	Key     *APIKey
+}
+
+// Callers proves who makes a request.
+type Callers struct {
+	DB     *tenancy.DB
+	Tokens *Tokens
+	Now    func() time.Time
+}
+
+// Prove turns a credential into a Caller. The signature of a token says who came; whether they may still come is asked
+// of the tenant's schema every time, so a suspended user, an ended session and a revoked key are refused at once. Any
+// failure is 401.
+func (c *Callers) Prove(ctx context.Context, t tenancy.Tenant, offered tenancy.Credential) (Caller, error) {
+	switch {
+	case offered.Bearer != "" && offered.APIKey != "":
+		return Caller{}, problem.Invalid("Send an access token or an API key, not both.")
+	case offered.Bearer != "":
+		return c.bearer(ctx, t, offered.Bearer)
+	case offered.APIKey != "":
+		return c.apiKey(ctx, t, offered.APIKey)
+	default:
+		return Caller{}, problem.Unauthenticated()
+	}
+}
+
+func (c *Callers) bearer(ctx context.Context, t tenancy.Tenant, token string) (Caller, error) {
+	claims, err := c.Tokens.Check(ctx, t, token)
+	if err != nil {
+		return Caller{}, err
+	}
+	user, err := id.ParseUser(claims.Subject)
+	if err != nil {
+		return Caller{}, problem.BadCredential()
+	}
+	caller := Caller{Tenant: t}
+	if err := c.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readSession(b, claims.Session, user, c.Now(), &caller) }); err != nil {
+		return Caller{}, err
+	}
+	if caller.Session == nil {
+		return Caller{}, problem.BadCredential()
+	}
+	return caller, nil
+}
+
+func (c *Callers) apiKey(ctx context.Context, t tenancy.Tenant, key string) (Caller, error) {
+	caller := Caller{Tenant: t}
+	if err := c.DB.InBatch(ctx, t, func(b *tenancy.Batch) { useAPIKey(b, hashSecret(key), c.Now(), &caller.Key) }); err != nil {
+		return Caller{}, err
+	}
+	if caller.Key == nil {
+		return Caller{}, problem.BadCredential()
+	}
+	return caller, nil
+}
+
+// may reports whether the caller may do what the scope names: an administrator may do everything in the tenant, a key
+// what it carries.
+func (c Caller) may(s Scope) bool {
+	if c.Key != nil {
+		return contains(c.Key.Scopes, []Scope{s})
+	}
+	return contains(c.User.Roles, []Role{RoleAdmin})
+}
+
+// mayTouch reports whether the caller may give these roles, or change somebody who has them: nobody reaches above
+// themselves. A key that could make administrators could have every right by signing in as one, so it must hold every
+// right already.
+func (c Caller) mayTouch(roles []Role) bool {
+	if c.Key != nil && contains(roles, []Role{RoleAdmin}) {
+		return contains(c.Key.Scopes, TenantScopes)
+	}
+	return true
+}
+
+// freshLogin is how long after signing in a user may do what could take the account over.
+const freshLogin = 10 * time.Minute
+
+// fresh refuses a user who signed in too long ago with 403 reauthentication_required. A key has no login to repeat.
+func (c Caller) fresh(now time.Time) error {
+	if c.Session != nil && now.Sub(c.Session.AuthTime) > freshLogin {
+		return problem.Reauthenticate()
+	}
+	return nil
+}

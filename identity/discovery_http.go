@@ -1,0 +1,79 @@
+package identity
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+)
+
+// Discovery tells the world how to verify a tenant's tokens: its issuer metadata (RFC 8414) and its public keys. Both
+// come from the tenant's schema and need no custody, and a suspended tenant still gives them, because tokens it issued
+// are verified elsewhere until they expire.
+type Discovery struct {
+	Front   tenancy.Front
+	Address tenancy.Address
+	Keyring *tenancy.Keyring
+}
+
+// Mount adds discovery and JWKS.
+func (d *Discovery) Mount(r *mux.Router) {
+	r.Handle("/.well-known/openid-configuration", rest.Methods{http.MethodGet: d.metadata})
+	r.Handle("/.well-known/jwks.json", rest.Methods{http.MethodGet: d.jwks})
+}
+
+// metadataBody lists no endpoint and no grant that is not there.
+type metadataBody struct {
+	Issuer        string              `json:"issuer"`
+	JWKSURI       string              `json:"jwks_uri"`
+	ResponseTypes []string            `json:"response_types_supported"`
+	GrantTypes    []string            `json:"grant_types_supported"`
+	SubjectTypes  []string            `json:"subject_types_supported"`
+	Algorithms    []custody.Algorithm `json:"id_token_signing_alg_values_supported"`
+	Claims        []string            `json:"claims_supported"`
+}
+
+// cacheable lets verifiers keep an answer for five minutes, the time a new key is published ahead of its first use is
+// measured in.
+const cacheable = "public, max-age=300"
+
+func (d *Discovery) tenant(r *http.Request) (tenancy.Tenant, *tenancy.Keys, error) {
+	site, err := d.Front.Site(r)
+	if err != nil {
+		return tenancy.Tenant{}, nil, err
+	}
+	t, err := site.EvenSuspended(r.Context(), nil)
+	if err != nil {
+		return tenancy.Tenant{}, nil, err
+	}
+	keys, err := d.Keyring.Of(r.Context(), t)
+	return t, keys, err
+}
+
+func (d *Discovery) metadata(w http.ResponseWriter, r *http.Request) error {
+	t, keys, err := d.tenant(r)
+	if err != nil {
+		return err
+	}
+	issuer := d.Address.Issuer(t)
+	w.Header().Set("Cache-Control", cacheable)
+	return rest.Respond(w, http.StatusOK, metadataBody{
+		Issuer: issuer, JWKSURI: issuer + "/.well-known/jwks.json", ResponseTypes: []string{}, GrantTypes: []string{},
+		SubjectTypes: []string{"public"}, Algorithms: []custody.Algorithm{keys.Active.Algorithm},
+		Claims: []string{"iss", "sub", "aud", "iat", "nbf", "exp", "jti", "sid", "tenant_id", "tenant_slug", "email", "email_verified",
+			"name", "roles", "amr", "acr", "auth_time"},
+	})
+}
+
+func (d *Discovery) jwks(w http.ResponseWriter, r *http.Request) error {
+	_, keys, err := d.tenant(r)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", cacheable)
+	return rest.Respond(w, http.StatusOK, json.RawMessage(keys.JWKS))
+}

@@ -1,0 +1,86 @@
+package identity
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// CallerHandler is an operation that wants to know who calls.
+type CallerHandler func(w http.ResponseWriter, r *http.Request, by Caller) error
+
+// Guard admits callers to operations. The order is always the same: whose request is it, who makes it, may they.
+type Guard struct {
+	Front   tenancy.Front
+	Callers *Callers
+}
+
+var _ tenancy.Guard = (*Guard)(nil)
+
+// User admits signed-in users. An API key is nobody in particular and is refused like no credential.
+func (g *Guard) User(h CallerHandler) rest.Handler {
+	return g.admit(func(c Caller) error {
+		if c.User == nil {
+			return problem.Unauthenticated()
+		}
+		return nil
+	}, h)
+}
+
+// Admin admits the tenant's administrators and its keys that carry the scope.
+func (g *Guard) Admin(s Scope, h CallerHandler) rest.Handler {
+	return g.admit(func(c Caller) error {
+		if !c.may(s) {
+			return problem.Forbidden()
+		}
+		return nil
+	}, h)
+}
+
+// Require is Admin for operations that do not ask who calls.
+func (g *Guard) Require(scope string, h tenancy.Handler) rest.Handler {
+	return g.Admin(Scope(scope), func(w http.ResponseWriter, r *http.Request, by Caller) error { return h(w, r, by.Tenant) })
+}
+
+// Platform admits only callers of the platform tenant: its administrators, and its keys that carry the scope.
+func (g *Guard) Platform(scope string, h tenancy.Handler) rest.Handler {
+	return g.admit(func(c Caller) error {
+		if !c.Tenant.Master || !c.may(Scope(scope)) {
+			return problem.Forbidden()
+		}
+		return nil
+	}, func(w http.ResponseWriter, r *http.Request, by Caller) error { return h(w, r, by.Tenant) })
+}
+
+func (g *Guard) admit(allow func(Caller) error, h CallerHandler) rest.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		t, err := g.Front.Tenant(r)
+		if err != nil {
+			return err
+		}
+		rest.AddLogAttrs(r.Context(), slog.String("tenant", t.ID.String()))
+		offered, err := tenancy.CredentialOf(r)
+		if err != nil {
+			return err
+		}
+		caller, err := g.Callers.Prove(r.Context(), t, offered)
+		if err != nil {
+			return err
+		}
+		rest.AddLogAttrs(r.Context(), caller.logAttr())
+		if err := allow(caller); err != nil {
+			return err
+		}
+		return h(w, r, caller)
+	}
+}
+
+func (c Caller) logAttr() slog.Attr {
+	if c.Key != nil {
+		return slog.String("api_key", c.Key.ID.String())
+	}
+	return slog.String("user", c.User.ID.String())
+}

@@ -1,0 +1,94 @@
+package identity
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// Mount adds signing in.
+func (l *Logins) Mount(r *mux.Router, f tenancy.Front) {
+	r.Handle("/v1/auth/login", rest.Methods{
+		http.MethodPost: func(w http.ResponseWriter, r *http.Request) error { return l.login(w, r, f) },
+	})
+}
+
+type loginRequest struct {
+	Email      string  `json:"email"`
+	Password   string  `json:"password"`
+	TenantSlug *string `json:"tenant_slug"`
+
+	email    Email
+	password password.Password
+}
+
+// Validate reports bad members. It judges form alone: whether a password is long enough is no business of a login.
+func (l *loginRequest) Validate() map[string]string {
+	bad := map[string]string{}
+	var err error
+	if l.email, err = ParseEmail(l.Email); err != nil {
+		bad["email"] = err.Error()
+	}
+	if l.password, err = password.Parse(l.Password); err != nil {
+		bad["password"] = err.Error()
+	}
+	return bad
+}
+
+// grantBody is the token answer.
+type grantBody struct {
+	Token          string    `json:"token"`
+	Expires        time.Time `json:"expires_at"`
+	RefreshToken   string    `json:"refresh_token"`
+	RefreshExpires time.Time `json:"refresh_expires_at"`
+	Tenant         id.Tenant `json:"tenant_id"`
+}
+
+func renderGrant(g Grant) grantBody {
+	return grantBody{g.AccessToken, g.Expires, g.RefreshToken, g.RefreshExpires.UTC().Truncate(time.Second), g.Tenant.ID}
+}
+
+func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) error {
+	site, err := f.Site(r)
+	if err != nil {
+		return err
+	}
+	req, err := rest.Decode[loginRequest](r)
+	if err != nil {
+		return err
+	}
+	t, err := site.Tenant(r.Context(), req.TenantSlug)
+	if problem.Is(err, "tenant_required") {
+		// The third way to say a tenant: the domain of the address, if a tenant has proved it is its people's.
+		if t, err = l.byEmail(r, req.email); problem.Is(err, "not_found") {
+			return l.Nobody(r.Context(), req.password)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	rest.AddLogAttrs(r.Context(), slog.String("tenant", t.ID.String()))
+	g, err := l.Password(r.Context(), t, req.email, req.password, Client{rest.ClientIP(r.Context()), userAgent(r)})
+	if err != nil {
+		return err
+	}
+	return rest.Respond(w, http.StatusOK, renderGrant(g))
+}
+
+func (l *Logins) byEmail(r *http.Request, e Email) (tenancy.Tenant, error) {
+	return tenancy.ByEmailDomain(r.Context(), l.Directory, e.Domain())
+}
+
+// userAgent is what the client calls itself, cut to a sane length; the user sees it in the list of sessions.
+func userAgent(r *http.Request) string {
+	s := r.UserAgent()
+	return printable(s[:min(len(s), 300)])
+}

@@ -1,0 +1,43 @@
+package identity
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// readAccount leaves into as it is where there is no such user.
+func readAccount(b *tenancy.Batch, e Email, into *account) {
+	b.Queue(`select `+userColumns+`, coalesce(password_hash, ''), credential_version from users where email = $1`, e).
+		QueryRow(func(row pgx.Row) error {
+			u, err := scanUser(row, &into.Hash, &into.CredentialVersion)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			into.User = u
+			return err
+		})
+}
+
+// writeSession writes the session if the account is still as the login found it, and clears away the user's expired
+// ones. The race it closes: an administrator suspends the user, or the user changes the password, while the old
+// password is being hashed here; without the guard a session would be born after all sessions were ended.
+func writeSession(b *tenancy.Batch, s Session, a account, written *bool) {
+	b.Queue(`delete from sessions where user_id = $1 and expires_at <= $2`, s.User, s.Created)
+	b.Queue(`insert into sessions (id, user_id, amr, acr, auth_time, created_at, expires_at, client_ip, user_agent, refresh_hash, refresh_expires_at)
+		select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $11 from users u
+		where u.id = $2 and u.active and u.credential_version = $12`,
+		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.Created, s.Expires, nullAddr(s.Client.IP), s.Client.UserAgent,
+		s.RefreshHash, s.RefreshExpires, a.CredentialVersion).
+		Exec(func(tag pgconn.CommandTag) error { *written = tag.RowsAffected() == 1; return nil })
+}
+
+// replaceHash gives way to whoever changed the password meanwhile.
+func replaceHash(b *tenancy.Batch, u id.User, old, fresh password.Hash) {
+	b.Queue(`update users set password_hash = $3 where id = $1 and password_hash = $2`, u, string(old), string(fresh))
+}

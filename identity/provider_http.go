@@ -1,0 +1,62 @@
+package identity
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// MountProviders adds the question a sign-in page asks first: how do people of this tenant sign in?
+func MountProviders(r *mux.Router, f tenancy.Front, d *tenancy.Directory) {
+	r.Handle("/v1/auth/providers", rest.Methods{http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
+		t, err := providersOf(r, f, d)
+		if err != nil {
+			return err
+		}
+		return rest.Respond(w, http.StatusOK, providersBody{t.ID, []string{"local"}})
+	}})
+}
+
+type providersBody struct {
+	Tenant  id.Tenant `json:"tenant_id"`
+	Methods []string  `json:"methods"`
+}
+
+// providersOf finds the tenant by ?slug=, ?domain= (of a host or of an e-mail address) or the host. On a tenant's own
+// host a parameter that names anything else is refused, known or not, so that one tenant's host tells nothing of another.
+func providersOf(r *http.Request, f tenancy.Front, d *tenancy.Directory) (tenancy.Tenant, error) {
+	site, err := f.Site(r)
+	if err != nil {
+		return tenancy.Tenant{}, err
+	}
+	q := r.URL.Query()
+	var slug *string
+	if q.Has("slug") {
+		s := q.Get("slug")
+		slug = &s
+	}
+	if !q.Has("domain") {
+		return site.Tenant(r.Context(), slug)
+	}
+	host, err := tenancy.ParseDomain(q.Get("domain"))
+	if err != nil {
+		return tenancy.Tenant{}, problem.Field("domain", err.Error())
+	}
+	named, err := tenancy.ByDomain(r.Context(), d, host)
+	if err != nil {
+		if problem.Is(err, "not_found") && !site.Shared() {
+			return tenancy.Tenant{}, problem.TenantMismatch()
+		}
+		return tenancy.Tenant{}, err
+	}
+	if slug != nil && *slug != string(named.Slug) {
+		return tenancy.Tenant{}, problem.TenantMismatch()
+	}
+	said := string(named.Slug)
+	return site.Tenant(r.Context(), &said)
+}

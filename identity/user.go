@@ -1,0 +1,184 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+)
+
+// Provider is where a user's identity is proved.
+type Provider string
+
+// ProviderLocal users sign in here; the others are sent elsewhere.
+const ProviderLocal Provider = "local"
+
+// User is a person of a tenant.
+type User struct {
+	ID            id.User
+	Email         Email
+	Name          string
+	Roles         []Role
+	AuthProvider  Provider
+	Active        bool
+	EmailVerified bool
+	Owner         bool // of the tenant: at most one, and out of reach of other administrators
+	Profile       Profile
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+// Profile is what users say about themselves; nil is unsaid.
+type Profile struct {
+	FirstName, LastName, DisplayName, Avatar *string
+}
+
+// Users is the administration of a tenant's users.
+type Users struct{ UsersOptions }
+
+// UsersOptions configures NewUsers.
+type UsersOptions struct {
+	DB     *tenancy.DB
+	Repeat *tenancy.Repeat
+	Hasher *password.Hasher
+	Keys   custody.Custodian
+	Policy password.Policy
+	Now    func() time.Time
+}
+
+// NewUsers makes a Users.
+func NewUsers(o UsersOptions) *Users { return &Users{o} }
+
+// NewUser is what an administrator says about a user to be.
+type NewUser struct {
+	Email         Email
+	Name          string
+	Roles         []Role
+	EmailVerified bool
+	Password      password.Password // zero: none; the user chooses one on being invited
+}
+
+func emailTaken() error {
+	return problem.New(problem.KindConflict, "email_taken", "There is a user with this e-mail address.")
+}
+
+func ownerProtected() error {
+	return problem.New(problem.KindConflict, "owner_protected", "The owner of the tenant can be changed by nobody else.")
+}
+
+// Create adds a user. Errors: 409 email_taken, 400 weak_password, 403 where the caller may not give the roles, 503.
+func (s *Users) Create(ctx context.Context, by Caller, op tenancy.Operation, n NewUser, render func(User) any) (json.RawMessage, error) {
+	return s.Repeat.Create(ctx, by.Tenant, op, func(ctx context.Context) (any, func(context.Context, tenancy.Tx) error, error) {
+		if !by.mayTouch(n.Roles) {
+			return nil, nil, problem.Forbidden()
+		}
+		u := User{ID: id.NewUser(), Email: n.Email, Name: n.Name, Roles: n.Roles, AuthProvider: ProviderLocal, Active: true,
+			EmailVerified: n.EmailVerified, CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
+		u.UpdatedAt = u.CreatedAt
+		hash, err := s.hash(ctx, by.Tenant, u.ID, n.Password)
+		if err != nil {
+			return nil, nil, err
+		}
+		return render(u), func(ctx context.Context, tx tenancy.Tx) error { return insertUser(ctx, tx, u, hash) }, nil
+	})
+}
+
+func (s *Users) hash(ctx context.Context, t tenancy.Tenant, u id.User, pw password.Password) (password.Hash, error) {
+	if pw.IsZero() {
+		return "", nil
+	}
+	if err := s.Policy.Check(pw); err != nil {
+		return "", weakPassword(err)
+	}
+	hash, err := s.Hasher.Hash(ctx, t.ID, u, pw, pepper(s.Keys, t))
+	return hash, hashingError(err)
+}
+
+// List is a page of users in the order they were made. email is an exact address, query a part of an address or name;
+// empty ones do not filter.
+func (s *Users) List(ctx context.Context, t tenancy.Tenant, after id.User, limit int, email Email, query string) (all []User, err error) {
+	err = s.DB.InBatch(ctx, t, func(b *tenancy.Batch) { listUsers(b, after, limit, email, query, &all) })
+	return all, err
+}
+
+// Show is one user. Errors: 404 not_found.
+func (s *Users) Show(ctx context.Context, t tenancy.Tenant, u id.User) (User, error) {
+	var found *User
+	err := s.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readUser(b, u, &found) })
+	if err == nil && found == nil {
+		err = problem.NotFound()
+	}
+	if err != nil {
+		return User{}, err
+	}
+	return *found, nil
+}
+
+// UserChange is what an administrator may change of a user; nil is left as it is.
+type UserChange struct {
+	Name   *string
+	Roles  []Role
+	Active *bool
+}
+
+// Update changes a user; one who is suspended, or loses a role, is signed out everywhere. Errors: 404 not_found, 409
+// owner_protected, 403 where the caller may not touch the user's roles, old or new.
+func (s *Users) Update(ctx context.Context, by Caller, u id.User, c UserChange) (changed User, err error) {
+	err = s.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
+		was, err := lockUser(ctx, tx, u)
+		if err != nil {
+			return err
+		}
+		if err := by.mayChange(was, c); err != nil {
+			return err
+		}
+		changed, err = updateUser(ctx, tx, u, c, s.Now())
+		if err != nil {
+			return err
+		}
+		if lost := !contains(changed.Roles, was.Roles); lost || (was.Active && !changed.Active) {
+			return endSessions(ctx, tx, u)
+		}
+		return nil
+	})
+	return changed, err
+}
+
+// Delete removes a user with everything that is theirs. Errors: 404 not_found, 409 owner_protected, 403.
+func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
+	return s.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
+		was, err := lockUser(ctx, tx, u)
+		if err != nil {
+			return err
+		}
+		inactive := false
+		if err := by.mayChange(was, UserChange{Active: &inactive}); err != nil {
+			return err
+		}
+		return deleteUser(ctx, tx, u)
+	})
+}
+
+// mayChange is the rule that nobody touches a right above their own, and nobody else the owner's standing.
+func (c Caller) mayChange(was User, change UserChange) error {
+	if !c.mayTouch(was.Roles) || !c.mayTouch(change.Roles) {
+		return problem.Forbidden()
+	}
+	demoted := change.Roles != nil && !slices.Contains(change.Roles, RoleAdmin)
+	suspended := change.Active != nil && !*change.Active
+	if was.Owner && (demoted || suspended) {
+		return ownerProtected()
+	}
+	return nil
+}
+
+func weakPassword(err error) error {
+	return problem.New(problem.KindInvalid, "weak_password", "This password is too easy to guess.").
+		Detail("fields", map[string]string{"password": err.Error()})
+}

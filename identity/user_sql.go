@@ -1,0 +1,100 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+const userColumns = `id, email, name, roles, auth_provider, active, email_verified, is_owner,
+	first_name, last_name, display_name, avatar, created_at, updated_at`
+
+// scanUser reads userColumns, and after them what else was selected into more.
+func scanUser(row pgx.Row, more ...any) (u User, err error) {
+	p := &u.Profile
+	err = row.Scan(append([]any{&u.ID, &u.Email, &u.Name, &u.Roles, &u.AuthProvider, &u.Active, &u.EmailVerified, &u.Owner,
+		&p.FirstName, &p.LastName, &p.DisplayName, &p.Avatar, &u.CreatedAt, &u.UpdatedAt}, more...)...)
+	u.CreatedAt, u.UpdatedAt = u.CreatedAt.UTC(), u.UpdatedAt.UTC()
+	return u, err
+}
+
+func collectUser(row pgx.CollectableRow) (User, error) { return scanUser(row) }
+
+func insertUser(ctx context.Context, tx tenancy.Tx, u User, hash password.Hash) error {
+	_, err := tx.Exec(ctx, `insert into users (id, email, name, roles, auth_provider, active, email_verified, is_owner, password_hash, created_at, updated_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, ''), $10, $10)`,
+		u.ID, u.Email, u.Name, u.Roles, u.AuthProvider, u.Active, u.EmailVerified, u.Owner, string(hash), u.CreatedAt)
+	if tenancy.Violates(err, "users_email_key") {
+		return emailTaken()
+	}
+	return err
+}
+
+func readUser(b *tenancy.Batch, u id.User, into **User) {
+	b.Queue(`select `+userColumns+` from users where id = $1`, u).QueryRow(func(row pgx.Row) error {
+		found, err := scanUser(row)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		*into = &found
+		return err
+	})
+}
+
+func listUsers(b *tenancy.Batch, after id.User, limit int, email Email, query string, into *[]User) {
+	pattern := ""
+	if query != "" {
+		pattern = "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(query) + "%"
+	}
+	b.Queue(`select `+userColumns+` from users
+		where id > $1 and ($2 = '' or email = $2) and ($3 = '' or email ilike $3 or name ilike $3)
+		order by id limit $4`, [16]byte(after), email, pattern, limit).
+		Query(func(rows pgx.Rows) (err error) {
+			*into, err = pgx.CollectRows(rows, collectUser)
+			return err
+		})
+}
+
+// lockUser keeps two administrators who change one user from acting on what the other is about to replace.
+func lockUser(ctx context.Context, tx tenancy.Tx, u id.User) (User, error) {
+	found, err := scanUser(tx.QueryRow(ctx, `select `+userColumns+` from users where id = $1 for update`, u))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return User{}, problem.NotFound()
+	}
+	return found, err
+}
+
+// updateUser raises the credential version when the account is suspended, so that a login under way fails.
+func updateUser(ctx context.Context, tx tenancy.Tx, u id.User, c UserChange, now time.Time) (User, error) {
+	return scanUser(tx.QueryRow(ctx, `update users set name = coalesce($2, name), roles = coalesce($3, roles), active = coalesce($4, active),
+			credential_version = credential_version + case when $4 = false then 1 else 0 end, updated_at = $5
+		where id = $1 returning `+userColumns, u, c.Name, c.Roles, c.Active, now))
+}
+
+func endSessions(ctx context.Context, tx tenancy.Tx, u id.User) error {
+	_, err := tx.Exec(ctx, `delete from sessions where user_id = $1`, u)
+	return err
+}
+
+func deleteUser(ctx context.Context, tx tenancy.Tx, u id.User) error {
+	_, err := tx.Exec(ctx, `delete from users where id = $1`, u)
+	return err
+}
+
+// insertOwner adds a new tenant's owner, unless an interrupted provisioning did so already.
+func insertOwner(ctx context.Context, tx tenancy.Tx, u User) error {
+	var there bool
+	err := tx.QueryRow(ctx, `select exists (select from users where id = $1)`, u.ID).Scan(&there)
+	if err != nil || there {
+		return err
+	}
+	return insertUser(ctx, tx, u, "")
+}
