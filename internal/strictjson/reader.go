@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -13,9 +12,6 @@ import (
 // maxRepeated bounds the errors whose number the client chooses: unknown names, elements of arrays, entries of maps. The
 // fields a type declares are always all reported.
 const maxRepeated = 50
-
-// maxName is how much of a client's own name is repeated to it, in bytes.
-const maxName = 64
 
 // reader is one document being read: the syntax, and the errors found so far.
 type reader struct {
@@ -127,38 +123,6 @@ func (r *reader) end() error {
 
 var errTrailing = errors.New("trailing data")
 
-// path is where a value stands; it is spelled out only for an error.
-type path struct {
-	up    *path
-	name  string
-	index int // of an array element, when name is empty
-	loose bool
-}
-
-func (p *path) String() string {
-	if p == nil {
-		return ""
-	}
-	up := p.up.String()
-	switch {
-	case p.name == "" && !p.loose:
-		return up + "[" + strconv.Itoa(p.index) + "]"
-	case up == "":
-		return p.name
-	}
-	return up + "." + p.name
-}
-
-// bounded reports whether the client chooses how many such paths there are.
-func (p *path) bounded() bool {
-	for ; p != nil; p = p.up {
-		if p.name == "" || p.loose {
-			return false
-		}
-	}
-	return true
-}
-
 // bad records what is wrong at a path. The first finding stays.
 func (r *reader) bad(p *path, what string) {
 	if !p.bounded() {
@@ -173,15 +137,6 @@ func (r *reader) bad(p *path, what string) {
 	if _, known := r.fields[name]; !known {
 		r.fields[name] = what
 	}
-}
-
-// shown is a client's name as it is repeated to the client.
-func shown(name []byte) string {
-	if len(name) > maxName {
-		name = name[:maxName]
-		return strings.ToValidUTF8(string(name), "") + "…"
-	}
-	return string(name)
 }
 
 func (r *reader) notAnObject() string {
@@ -210,20 +165,4 @@ func (r *reader) broken(err error) *Error {
 		return &Error{Message: "The body is not valid JSON (at byte " + strconv.FormatInt(syntax.ByteOffset, 10) + ")."}
 	}
 	return &Error{Message: "The body is not valid JSON."}
-}
-
-// dotted turns a JSON Pointer (RFC 6901) into a path as the fields have it.
-func dotted(ptr jsontext.Pointer) string {
-	var b strings.Builder
-	for token := range ptr.Tokens() {
-		if _, err := strconv.ParseUint(token, 10, 32); err == nil {
-			b.WriteString("[" + token + "]")
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte('.')
-		}
-		b.WriteString(shown([]byte(token)))
-	}
-	return b.String()
 }
