@@ -104,7 +104,7 @@ func (s *Server) greet(ctx context.Context) error {
 		return fmt.Errorf("the Postgres cluster in %s does not take the password kept beside it: delete the directory to start afresh", s.options.Dir)
 	}
 	if err != nil {
-		return fmt.Errorf("Postgres was started but does not answer: %w", oneLine(err)) //nolint:staticcheck // a name
+		return fmt.Errorf("Postgres was started but does not answer: %w", oneLine(err))
 	}
 	return conn.Close(ctx)
 }
@@ -114,7 +114,7 @@ func (s *Server) explain() error {
 	if strings.Contains(s.run.output.String(), saysPortTaken) {
 		return fmt.Errorf("cannot start Postgres: port %d on 127.0.0.1 is taken by another program", s.port)
 	}
-	return fmt.Errorf("Postgres could not start on %s: %s; if this stays, delete %s to start afresh", //nolint:staticcheck // a name
+	return fmt.Errorf("Postgres could not start on %s: %s; if this stays, delete %s to start afresh",
 		s.data(), s.run.output.last("PANIC:", "FATAL:", "could not "), s.options.Dir)
 }
 

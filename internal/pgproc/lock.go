@@ -15,7 +15,7 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("another gatehouse is running with the Postgres cluster in %s: stop it first", dir)
 	}
@@ -25,6 +25,6 @@ func lockDir(dir string) (*os.File, error) {
 // unlockDir frees the lock by name and not only by closing: a child that another goroutine is forking at this moment
 // holds the same open file until it executes its program, and the lock with it.
 func unlockDir(f *os.File) {
-	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) //nolint:gosec // a descriptor fits
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
 	_ = f.Close()
 }

@@ -23,7 +23,7 @@ import (
 const (
 	EnvPostgres   = "GATEHOUSE_TEST_POSTGRES" // superuser URL
 	EnvVaultAddr  = "GATEHOUSE_TEST_VAULT_ADDR"
-	EnvVaultToken = "GATEHOUSE_TEST_VAULT_TOKEN" //nolint:gosec // a name, not a token
+	EnvVaultToken = "GATEHOUSE_TEST_VAULT_TOKEN"
 )
 
 // startBound is generous: the first start may install Postgres and compile Vault.

@@ -14,8 +14,7 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-func TestDatabaseIsFreshAndDropped(t *testing.T) {
-	t.Parallel()
+func TestDatabaseIsFreshAndDropped(t *testing.T) { // not parallel: what follows the subtest needs its clean-up done
 	var first string
 	t.Run("first", func(t *testing.T) {
 		first = testenv.Database(t)

@@ -61,7 +61,9 @@ func (c *count) add(e event) {
 		if c.kept[t] == nil {
 			c.kept[t] = &strings.Builder{}
 		}
-		c.kept[t].WriteString(e.Output)
+		if !strings.HasPrefix(e.Output, "=== ") { // RUN, PAUSE, CONT: go test -json implies -v
+			c.kept[t].WriteString(e.Output)
+		}
 	case "build-output":
 		fmt.Fprint(c.out, e.Output)
 	case "pass", "fail", "skip":

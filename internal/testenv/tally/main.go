@@ -26,7 +26,7 @@ func main() {
 }
 
 func run(argv []string) (code int, err error) {
-	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // running the given command is the purpose
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {

@@ -1,0 +1,42 @@
+# The commands of a working copy. Everything that is missing on the machine is obtained by the target that needs it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help dev dev-vault build test lint fuzz clean
+
+ARGS ?=#         more arguments for gatehouse dev: make dev ARGS="--state DIR --listen 127.0.0.1:9000"
+RUN ?=#          only tests that match: make test RUN=TestLogin
+PKG ?= ./...#    only these packages: make test PKG=./tenancy/...
+TIME ?= 30s#     for each fuzz target: make fuzz TIME=5m
+TESTFLAGS ?=#    more flags for go test: make test TESTFLAGS=-count=1
+TEST_TIMEOUT ?= 15m
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The program is built and then run, not `go run`: Ctrl-C must reach it, and nothing between may outlive it or swallow its exit code.
+dev: build ## run gatehouse on this machine with a private Postgres and two demo tenants
+	@exec bin/gatehouse dev $(ARGS)
+
+dev-vault: build ## the same with keys in a real Vault (built the first time: some minutes)
+	@echo "building Vault from its Go module (the first time: some minutes and half a gigabyte) ..."
+	@GOWORK=off go build -C internal/vaultdev -mod=readonly -ldflags='-s -w' -o "$(CURDIR)/bin/vaultdev" .
+	@mkdir -p .dev
+	@exec bin/vaultdev -storage .dev/vault -- bin/gatehouse dev $(ARGS)
+
+build: ## build bin/gatehouse
+	@go build -o bin/ ./cmd/gatehouse
+
+# Results of go test are cached: tests that use a server always run, because the server's address is part of their
+# input, and the others run when their code changed. CI asks for all of them with TESTFLAGS=-count=1.
+test: lint ## everything CI runs: lint, then all tests with the race detector on a real Postgres and Vault
+	@.ci/test -timeout $(TEST_TIMEOUT) $(if $(RUN),-run '$(RUN)') $(TESTFLAGS) $(PKG)
+
+lint: ## formatting, go vet and golangci-lint
+	@.ci/lint
+
+fuzz: ## run every fuzz target for TIME each
+	@.ci/fuzz $(TIME)
+
+clean: ## remove what was built; the state of make dev (.dev) stays
+	@rm -rf bin bench-out
