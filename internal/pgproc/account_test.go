@@ -63,26 +63,48 @@ func TestParentKilled(t *testing.T) {
 	}
 }
 
-// Root runs the same as an ordinary user would; an ordinary user is one already.
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
+	cmd, home := ordinary(t)
+	url := startHelper(t, cmd, filepath.Join(home, "pg"))
+	exec(t, url, "select 'answers'")
+}
+
+// Neither installed, nor installable, nor reachable: what the user reads is one sentence.
+func TestObtainWithoutNetwork(t *testing.T) {
+	t.Parallel()
+	cmd, home := ordinary(t)
+	cmd.Env = []string{helperObtain + "=1", "PATH=/nonexistent", "HOME=" + home, "TMPDIR=" + home, "HTTPS_PROXY=http://127.0.0.1:1"}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.TrimSpace(string(out))
+	if !strings.HasPrefix(said, "no Postgres server is installed and none could be fetched") || strings.Contains(said, "\n") {
+		t.Errorf("Obtain says %q", said)
+	}
+}
+
+// ordinary is the stand-in run by an ordinary user with a home directory: by nobody if this test runs as root.
+func ordinary(t *testing.T) (cmd *osexec.Cmd, home string) {
+	t.Helper()
 	dir := filepath.Dir(clusterDir(t))
 	program := filepath.Join(dir, "program") // the test binary's own directory is closed to others
 	copyFile(t, os.Args[0], program)
-	cmd := osexec.Command(program)
+	home = filepath.Join(dir, "home")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd = osexec.Command(program)
+	cmd.Dir = "/"
 	if os.Geteuid() == 0 {
 		const nobody = 65534
-		if err := os.Mkdir(filepath.Join(dir, "home"), 0o700); err != nil {
+		if err := os.Chown(home, nobody, nobody); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chown(filepath.Join(dir, "home"), nobody, nobody); err != nil {
-			t.Fatal(err)
-		}
-		dir = filepath.Join(dir, "home")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
-	url := startHelper(t, cmd, filepath.Join(dir, "pg"))
-	exec(t, url, "select 'answers'")
+	return cmd, home
 }
 
 // startHelper starts the stand-in, waits for its server and returns the server's URL.

@@ -2,7 +2,6 @@ package pgproc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -31,5 +30,5 @@ func Obtain(ctx context.Context, w io.Writer) (binDir string, err error) {
 		return "", err
 	}
 	return "", fmt.Errorf("no Postgres server is installed and none could be fetched (is there a network?); "+
-		"install PostgreSQL %d or newer and try again: %w", oldestMajor, errors.Join(oneLine(aptErr), oneLine(downloadErr)))
+		"install PostgreSQL %d or newer and try again: %w; %w", oldestMajor, oneLine(aptErr), oneLine(downloadErr))
 }
