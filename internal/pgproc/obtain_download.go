@@ -2,7 +2,6 @@ package pgproc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -56,7 +55,10 @@ func download(ctx context.Context, w io.Writer) (binDir string, err error) {
 		return "", ctx.Err()
 	}
 	if !usable(filepath.Join(unpacked, "bin")) {
-		return "", fmt.Errorf("prebuilt Postgres programs: %w", errors.Join(err, ErrNotFound))
+		if err == nil {
+			err = ErrNotFound
+		}
+		return "", fmt.Errorf("prebuilt Postgres programs: %w", err)
 	}
 	if err := os.Rename(unpacked, final); err != nil && !usable(filepath.Join(final, "bin")) {
 		return "", err // usable after a failed rename: another process finished first
