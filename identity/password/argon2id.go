@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
+	"slices"
 
 	"golang.org/x/crypto/argon2"
 
@@ -17,8 +18,8 @@ import (
 // the same for users who exist and users who do not.
 type Pepper func(ctx context.Context, version int, input []byte) (mac []byte, used int, err error)
 
-// purpose separates this use of the tenant's HMAC key from every other. User id and argon2id output have fixed
-// lengths, so the input is unambiguous.
+// purpose separates this use of the tenant's HMAC key from every other. Tenant id, user id and argon2id output have
+// fixed lengths, so the input is unambiguous.
 const purpose = "gatehouse/password/1\x00"
 
 const (
@@ -49,15 +50,15 @@ func NewHasher(gate *Gate, params Params) *Hasher {
 }
 
 // Hash makes the hash to store for subject. It answers *BusyError when the gate is full, the context's error when the
-// caller went away, and what pepper answers as it is. The tenant is only the queue to wait in: what binds the hash to
-// the tenant is the pepper's key.
-func (h *Hasher) Hash(ctx context.Context, queue id.Tenant, subject id.User, pw Password, pepper Pepper) (Hash, error) {
+// caller went away, and what pepper answers as it is. The hash is bound to tenant and user: copied into
+// another row it verifies nothing. The tenant is besides the queue to wait in.
+func (h *Hasher) Hash(ctx context.Context, t id.Tenant, subject id.User, pw Password, pepper Pepper) (Hash, error) {
 	p := PHC{Params: h.params, Salt: random(saltLen)}
-	sum, err := h.argon2id(ctx, queue, pw, p, pepper)
+	sum, err := h.argon2id(ctx, t, pw, p, pepper)
 	if err != nil {
 		return "", err
 	}
-	if p.Sum, p.KeyID, err = keyed(ctx, pepper, 0, subject, sum); err != nil {
+	if p.Sum, p.KeyID, err = keyed(ctx, pepper, 0, t, subject, sum); err != nil {
 		return "", err
 	}
 	return p.Hash(), nil
@@ -71,7 +72,7 @@ func (h *Hasher) Hash(ctx context.Context, queue id.Tenant, subject id.User, pw 
 // one pepper call and one comparison in constant time, and answers false. So does the verification of a hash without
 // a pepper. A hash with other parameters costs what those cost: until it has been made anew, the time of a failed login
 // tells that it exists. Errors are those of Hash, and ErrMalformedHash.
-func (h *Hasher) Verify(ctx context.Context, queue id.Tenant, subject id.User, pw Password, stored Hash,
+func (h *Hasher) Verify(ctx context.Context, t id.Tenant, subject id.User, pw Password, stored Hash,
 	pepper Pepper) (ok, stale bool, err error) {
 	p := h.nobody
 	if stored != "" {
@@ -79,11 +80,11 @@ func (h *Hasher) Verify(ctx context.Context, queue id.Tenant, subject id.User, p
 			return false, false, err
 		}
 	}
-	sum, err := h.argon2id(ctx, queue, pw, p, pepper)
+	sum, err := h.argon2id(ctx, t, pw, p, pepper)
 	if err != nil {
 		return false, false, err
 	}
-	mac, _, err := keyed(ctx, pepper, p.KeyID, subject, sum)
+	mac, _, err := keyed(ctx, pepper, p.KeyID, t, subject, sum)
 	if err != nil {
 		return false, false, err
 	}
@@ -97,7 +98,7 @@ func (h *Hasher) Verify(ctx context.Context, queue id.Tenant, subject id.User, p
 
 // argon2id computes the bare hash inside a slot of the gate. The pepper is only looked at, so that a forgotten one
 // costs nothing.
-func (h *Hasher) argon2id(ctx context.Context, queue id.Tenant, pw Password, p PHC, pepper Pepper) (sum []byte, err error) {
+func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, pepper Pepper) (sum []byte, err error) {
 	if pw.IsZero() {
 		return nil, ErrEmpty
 	}
@@ -108,16 +109,15 @@ func (h *Hasher) argon2id(ctx context.Context, queue id.Tenant, pw Password, p P
 	if p.KeyID == 0 && p.Sum != nil {
 		size = len(p.Sum) // an imported hash: the argon2id output itself is stored, and its length goes into the hash
 	}
-	err = h.gate.Do(ctx, queue, func() {
+	err = h.gate.Do(ctx, t, func() {
 		sum = argon2.IDKey(pw.bytes(), p.Salt, p.Params.Time, p.Params.Memory, p.Params.Parallelism, uint32(size))
 	})
 	return sum, err
 }
 
 // keyed is the keyed step. It runs outside of the gate: a slow custodian must not hold a core.
-func keyed(ctx context.Context, pepper Pepper, version int, subject id.User, sum []byte) ([]byte, int, error) {
-	input := make([]byte, 0, len(purpose)+len(subject)+len(sum))
-	input = append(append(append(input, purpose...), subject[:]...), sum...)
+func keyed(ctx context.Context, pepper Pepper, version int, t id.Tenant, subject id.User, sum []byte) ([]byte, int, error) {
+	input := slices.Concat([]byte(purpose), t[:], subject[:], sum)
 	mac, used, err := pepper(ctx, version, input)
 	if err != nil {
 		return nil, 0, err

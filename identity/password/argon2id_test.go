@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,11 +68,11 @@ func TestReferenceVectors(t *testing.T) {
 		{"differentpassword", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$C4TWUs9rDEvq7w3+J4umqA32aWKB1+DSiRuBfYxFj94"},
 		{"password", "$argon2id$v=19$m=65536,t=2,p=1$ZGlmZnNhbHQ$vfMrBczELrFdWP0ZsfhWsRPaHppYdP3MVEMIVlqoFBw"},
 	} {
-		ok, stale, err := h.Verify(t.Context(), id.NewTenant(), id.NewUser(), parsed(t, v.pw), Hash(v.phc), pepper)
+		ok, stale, err := h.Verify(t.Context(), home, id.NewUser(), parsed(t, v.pw), Hash(v.phc), pepper)
 		if !ok || !stale || err != nil {
 			t.Errorf("%s: ok %v, stale %v, %v; want an imported hash to verify and be stale", v.phc, ok, stale, err)
 		}
-		ok, stale, err = h.Verify(t.Context(), id.NewTenant(), id.NewUser(), parsed(t, v.pw+" "), Hash(v.phc), pepper)
+		ok, stale, err = h.Verify(t.Context(), home, id.NewUser(), parsed(t, v.pw+" "), Hash(v.phc), pepper)
 		if ok || stale || err != nil {
 			t.Errorf("%s: wrong password: ok %v, stale %v, %v", v.phc, ok, stale, err)
 		}
@@ -80,7 +81,7 @@ func TestReferenceVectors(t *testing.T) {
 
 func TestHashVerifies(t *testing.T) {
 	h := NewHasher(NewGate(GateOptions{}), DefaultParams)
-	tenant, user, pw, custodian := id.NewTenant(), id.NewUser(), parsed(t, "ﬁrst light over the quay"), &vault{rotated: 2}
+	tenant, user, pw, custodian := home, id.NewUser(), parsed(t, "ﬁrst light over the quay"), &vault{rotated: 2}
 	stored, err := h.Hash(t.Context(), tenant, user, pw, custodian.pepper)
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +94,9 @@ func TestHashVerifies(t *testing.T) {
 		t.Error("two hashes of one password are equal: no salt")
 	}
 	custodian.rotated = 5
+	if ok, _, _ := h.Verify(t.Context(), id.NewTenant(), user, parsed(t, "first light over the quay"), stored, custodian.pepper); ok {
+		t.Error("the hash verifies in another tenant")
+	}
 	for _, c := range []struct {
 		name string
 		user id.User
@@ -119,21 +123,21 @@ func TestHashVerifies(t *testing.T) {
 func TestWholePasswordCounts(t *testing.T) {
 	h, user, pepper := cheapHasher(), id.NewUser(), new(vault).pepper
 	long := strings.Repeat("x", MaxBytes-1)
-	stored, err := h.Hash(t.Context(), id.NewTenant(), user, parsed(t, long+"a"), pepper)
+	stored, err := h.Hash(t.Context(), home, user, parsed(t, long+"a"), pepper)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, _, _ := h.Verify(t.Context(), id.NewTenant(), user, parsed(t, long+"a"), stored, pepper); !ok {
+	if ok, _, _ := h.Verify(t.Context(), home, user, parsed(t, long+"a"), stored, pepper); !ok {
 		t.Error("1,024 bytes do not verify")
 	}
-	if ok, _, _ := h.Verify(t.Context(), id.NewTenant(), user, parsed(t, long+"b"), stored, pepper); ok {
+	if ok, _, _ := h.Verify(t.Context(), home, user, parsed(t, long+"b"), stored, pepper); ok {
 		t.Error("the last byte does not count")
 	}
 }
 
 func TestStale(t *testing.T) {
 	made, user, pw, pepper := cheapHasher(), id.NewUser(), parsed(t, "correct horse battery staple"), new(vault).pepper
-	stored, err := made.Hash(t.Context(), id.NewTenant(), user, pw, pepper)
+	stored, err := made.Hash(t.Context(), home, user, pw, pepper)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +147,7 @@ func TestStale(t *testing.T) {
 	}{{cheap, false}, {Params{minMemory, 2, 1}, true}, {Params{2 * minMemory, 1, 1}, true}, {Params{minMemory, 1, 2}, true}} {
 		h := cheapHasher()
 		h.params = c.params
-		ok, stale, err := h.Verify(t.Context(), id.NewTenant(), user, pw, stored, pepper)
+		ok, stale, err := h.Verify(t.Context(), home, user, pw, stored, pepper)
 		if !ok || stale != c.want || err != nil {
 			t.Errorf("%+v: ok %v, stale %v, %v", c.params, ok, stale, err)
 		}
@@ -156,15 +160,15 @@ func TestImportedLengths(t *testing.T) {
 	for _, n := range []int{16, 24, 64} {
 		p := PHC{Params: cheap, Salt: random(n)}
 		p.Sum = argon2.IDKey(pw.bytes(), p.Salt, cheap.Time, cheap.Memory, cheap.Parallelism, uint32(n))
-		ok, stale, err := h.Verify(t.Context(), id.NewTenant(), id.NewUser(), pw, p.Hash(), new(vault).pepper)
+		ok, stale, err := h.Verify(t.Context(), home, id.NewUser(), pw, p.Hash(), new(vault).pepper)
 		if !ok || !stale || err != nil {
 			t.Errorf("%d bytes: ok %v, stale %v, %v", n, ok, stale, err)
 		}
 	}
 	short, custodian, user := PHC{Params: cheap, Salt: random(8)}, new(vault), id.NewUser() // peppered, but a short salt
-	sum, _ := h.argon2id(t.Context(), id.NewTenant(), pw, short, custodian.pepper)
-	short.Sum, short.KeyID, _ = keyed(t.Context(), custodian.pepper, 0, user, sum)
-	if ok, stale, err := h.Verify(t.Context(), id.NewTenant(), user, pw, short.Hash(), custodian.pepper); !ok || !stale || err != nil {
+	sum, _ := h.argon2id(t.Context(), home, pw, short, custodian.pepper)
+	short.Sum, short.KeyID, _ = keyed(t.Context(), custodian.pepper, 0, home, user, sum)
+	if ok, stale, err := h.Verify(t.Context(), home, user, pw, short.Hash(), custodian.pepper); !ok || !stale || err != nil {
 		t.Errorf("short salt: ok %v, stale %v, %v", ok, stale, err)
 	}
 }
@@ -172,14 +176,14 @@ func TestImportedLengths(t *testing.T) {
 // Nobody's hash, an unpeppered one and a real one do the same visible work: one pepper call with an input of one length.
 func TestSameWorkForNobody(t *testing.T) {
 	h, custodian, user, pw := cheapHasher(), &vault{}, id.NewUser(), parsed(t, "correct horse battery staple")
-	real, err := h.Hash(t.Context(), id.NewTenant(), user, pw, custodian.pepper)
+	real, err := h.Hash(t.Context(), home, user, pw, custodian.pepper)
 	if err != nil {
 		t.Fatal(err)
 	}
 	bare := PHC{Params: cheap, Salt: random(saltLen), Sum: random(sumLen)}.Hash()
 	for name, stored := range map[string]Hash{"real": real, "nobody": "", "no pepper": bare} {
 		custodian.asked = nil
-		ok, stale, err := h.Verify(t.Context(), id.NewTenant(), user, parsed(t, "wrong horse"), stored, custodian.pepper)
+		ok, stale, err := h.Verify(t.Context(), home, user, parsed(t, "wrong horse"), stored, custodian.pepper)
 		if ok || stale || err != nil {
 			t.Errorf("%s: ok %v, stale %v, %v", name, ok, stale, err)
 		}
@@ -193,23 +197,26 @@ func TestSameWorkForNobody(t *testing.T) {
 func TestNobodyNeverVerifies(t *testing.T) {
 	h := cheapHasher()
 	pw := parsed(t, "correct horse battery staple")
-	sum, err := h.argon2id(t.Context(), id.NewTenant(), pw, h.nobody, new(vault).pepper)
+	sum, err := h.argon2id(t.Context(), home, pw, h.nobody, new(vault).pepper)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.nobody.Sum = sum
-	if ok, _, _ := h.Verify(t.Context(), id.NewTenant(), id.NewUser(), pw, "", new(vault).pepper); ok {
+	if ok, _, _ := h.Verify(t.Context(), home, id.NewUser(), pw, "", new(vault).pepper); ok {
 		t.Error("nobody has a password")
 	}
 }
 
+// home is the tenant of the tests in this file.
+var home = id.NewTenant()
+
 func TestPepperInput(t *testing.T) {
 	custodian, user := &vault{}, id.NewUser()
-	if _, err := cheapHasher().Hash(t.Context(), id.NewTenant(), user, parsed(t, "x"), custodian.pepper); err != nil {
+	if _, err := cheapHasher().Hash(t.Context(), home, user, parsed(t, "x"), custodian.pepper); err != nil {
 		t.Fatal(err)
 	}
 	in := custodian.asked[0].input
-	rest, found := bytes.CutPrefix(in, append([]byte("gatehouse/password/1\x00"), user[:]...))
+	rest, found := bytes.CutPrefix(in, slices.Concat([]byte("gatehouse/password/1\x00"), home[:], user[:]))
 	if !found || len(rest) != sumLen || custodian.asked[0].version != 0 {
 		t.Errorf("pepper asked for version %d of %x", custodian.asked[0].version, in)
 	}
@@ -218,7 +225,7 @@ func TestPepperInput(t *testing.T) {
 func TestPepperErrors(t *testing.T) {
 	sealed := errors.New("sealed")
 	h, user, pw := cheapHasher(), id.NewUser(), parsed(t, "correct horse battery staple")
-	stored, err := h.Hash(t.Context(), id.NewTenant(), user, pw, new(vault).pepper)
+	stored, err := h.Hash(t.Context(), home, user, pw, new(vault).pepper)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,16 +243,16 @@ func TestPepperErrors(t *testing.T) {
 		"huge version":  {answer(32, maxKeyID+1, nil), errBadPepper},
 		"none":          {nil, errNoPepper},
 	} {
-		if got, err := h.Hash(t.Context(), id.NewTenant(), user, pw, c.pepper); got != "" || err != c.want {
+		if got, err := h.Hash(t.Context(), home, user, pw, c.pepper); got != "" || err != c.want {
 			t.Errorf("%s: Hash: %v", name, err)
 		}
 		for _, s := range []Hash{stored, ""} {
-			if ok, stale, err := h.Verify(t.Context(), id.NewTenant(), user, pw, s, c.pepper); ok || stale || err != c.want {
+			if ok, stale, err := h.Verify(t.Context(), home, user, pw, s, c.pepper); ok || stale || err != c.want {
 				t.Errorf("%s: Verify: %v %v %v, want %v", name, ok, stale, err, c.want)
 			}
 		}
 	}
-	if ok, _, err := h.Verify(t.Context(), id.NewTenant(), user, pw, stored, answer(32, 2, nil)); ok || err != errBadPepper {
+	if ok, _, err := h.Verify(t.Context(), home, user, pw, stored, answer(32, 2, nil)); ok || err != errBadPepper {
 		t.Errorf("another version than asked for: %v %v", ok, err)
 	}
 }
@@ -258,25 +265,25 @@ func TestPepperOutsideOfTheGate(t *testing.T) {
 		seen = h.gate.Stats().Running
 		return new(vault).pepper(ctx, v, in)
 	}
-	if _, _, err := h.Verify(t.Context(), id.NewTenant(), id.NewUser(), parsed(t, "x"), "", look); err != nil || seen != 0 {
+	if _, _, err := h.Verify(t.Context(), home, id.NewUser(), parsed(t, "x"), "", look); err != nil || seen != 0 {
 		t.Errorf("%d slots taken while the pepper ran, %v", seen, err)
 	}
 }
 
 func TestVerifyRefuses(t *testing.T) {
 	h, custodian := cheapHasher(), &vault{}
-	if _, _, err := h.Verify(t.Context(), id.NewTenant(), id.NewUser(), Password{}, "", custodian.pepper); !errors.Is(err, ErrEmpty) {
+	if _, _, err := h.Verify(t.Context(), home, id.NewUser(), Password{}, "", custodian.pepper); !errors.Is(err, ErrEmpty) {
 		t.Errorf("zero password: %v", err)
 	}
-	if _, err := h.Hash(t.Context(), id.NewTenant(), id.NewUser(), Password{}, custodian.pepper); !errors.Is(err, ErrEmpty) {
+	if _, err := h.Hash(t.Context(), home, id.NewUser(), Password{}, custodian.pepper); !errors.Is(err, ErrEmpty) {
 		t.Errorf("zero password: %v", err)
 	}
-	if _, _, err := h.Verify(t.Context(), id.NewTenant(), id.NewUser(), parsed(t, "x"), "$2b$10$abc", custodian.pepper); !errors.Is(err, ErrMalformedHash) {
+	if _, _, err := h.Verify(t.Context(), home, id.NewUser(), parsed(t, "x"), "$2b$10$abc", custodian.pepper); !errors.Is(err, ErrMalformedHash) {
 		t.Errorf("malformed hash: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := h.Verify(ctx, id.NewTenant(), id.NewUser(), parsed(t, "x"), "", custodian.pepper); !errors.Is(err, context.Canceled) {
+	if _, _, err := h.Verify(ctx, home, id.NewUser(), parsed(t, "x"), "", custodian.pepper); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	if len(custodian.asked) != 0 {

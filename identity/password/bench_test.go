@@ -28,7 +28,7 @@ func BenchmarkBareArgon2id(b *testing.B) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), id.NewTenant(), id.NewUser(), parsed(b, "correct horse battery staple")
+	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), home, id.NewUser(), parsed(b, "correct horse battery staple")
 	pepper := new(vault).pepper
 	stored, err := h.Hash(context.Background(), tenant, user, pw, pepper)
 	if err != nil {
@@ -81,7 +81,7 @@ func processCPU() int64 {
 // BenchmarkVerifyOverBare alternates the two, so that whatever else the machine does strikes both alike; ratio is what
 // the requirement bounds.
 func BenchmarkVerifyOverBare(b *testing.B) {
-	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), id.NewTenant(), id.NewUser(), parsed(b, "correct horse battery staple")
+	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), home, id.NewUser(), parsed(b, "correct horse battery staple")
 	pepper, salt := new(vault).pepper, random(saltLen)
 	stored, err := h.Hash(context.Background(), tenant, user, pw, pepper)
 	if err != nil {
@@ -104,7 +104,7 @@ func BenchmarkVerifyOverBare(b *testing.B) {
 // BenchmarkNobody mixes a wrong password with nobody's: R10 bounds the difference of the medians (2 ms or 5 %) and
 // how well one sample tells the two apart (auc: 0.5 is a coin, at most 0.55 and at least 0.45).
 func BenchmarkNobody(b *testing.B) {
-	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), id.NewTenant(), id.NewUser(), parsed(b, "correct horse battery staple")
+	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), home, id.NewUser(), parsed(b, "correct horse battery staple")
 	pepper := new(vault).pepper
 	stored, err := h.Hash(context.Background(), tenant, user, pw, pepper)
 	if err != nil {
