@@ -83,3 +83,23 @@ func TestParseJWKRefuses(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseJWK: whatever is accepted is a key that JWK writes, under the name it was accepted with.
+func FuzzParseJWK(f *testing.F) {
+	f.Add([]byte(`{"alg":"EdDSA","crv":"Ed25519","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","kty":"OKP","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`))
+	f.Add([]byte(`{"alg":"ES256","crv":"P-256","kty":"EC","use":"sig","x":"AA","y":"AA"}`))
+	f.Add([]byte(`{"alg":"RS256","kty":"RSA","use":"sig","n":"","e":"AQAB"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		kid, alg, key, err := custody.ParseJWK(b)
+		if err != nil {
+			return
+		}
+		again, err := custody.PublicKey{Algorithm: alg, Key: key}.JWK()
+		if err != nil {
+			t.Fatalf("accepted, but cannot be written: %v", err)
+		}
+		if kid2, alg2, _, err := custody.ParseJWK(again); err != nil || kid2 != kid || alg2 != alg {
+			t.Fatalf("written as %s: %q %q %v, want %q %q", again, kid2, alg2, err, kid, alg)
+		}
+	})
+}

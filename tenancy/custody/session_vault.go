@@ -104,6 +104,7 @@ func (s *session) run(ctx context.Context) {
 			pause = backOff(pause)
 			continue
 		}
+		s.log.Info("logged in to Vault", "seconds", secret.Auth.LeaseDuration)
 		s.keep(ctx, secret)
 		// Not at once: a token that is at the end of its life when it is given would have us log in without pause.
 		pause = 200 * time.Millisecond
@@ -145,6 +146,10 @@ func (s *session) attempt(ctx context.Context) (*api.Secret, error) {
 	} else {
 		st.token = secret.Auth.ClientToken
 		s.client.SetToken(st.token)
+	}
+	select {
+	case <-s.kick: // asked for while this attempt was under way, which has answered it
+	default:
 	}
 	s.state.Store(st)
 	close(old.next)
