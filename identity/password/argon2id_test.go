@@ -187,7 +187,7 @@ func TestSameWorkForNobody(t *testing.T) {
 		if ok || stale || err != nil {
 			t.Errorf("%s: ok %v, stale %v, %v", name, ok, stale, err)
 		}
-		if len(custodian.asked) != 1 || len(custodian.asked[0].input) != len(purpose)+16+sumLen {
+		if len(custodian.asked) != 1 || len(custodian.asked[0].input) != len(purpose)+len(home)+len(user)+sumLen {
 			t.Errorf("%s: pepper calls %+v, want one", name, custodian.asked)
 		}
 	}
