@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/migrations"
@@ -28,17 +26,11 @@ type Provisioner struct {
 	ProvisionerOptions
 }
 
-// Placement is a database tenants can be put into.
-type Placement struct {
-	Pool        *pgxpool.Pool // as the provisioning role
-	RuntimeRole string        // the serving role there, made a member of every tenant's role
-}
-
 // ProvisionerOptions configures NewProvisioner.
 type ProvisionerOptions struct {
-	Control      *pgxpool.Pool // the directory's database, as the provisioning role
-	Placements   map[string]Placement
-	Database     string // the placement of new tenants
+	Control      ProvisioningDB            // holds the directory
+	Placements   map[string]ProvisioningDB // the databases tenants can be put into, by name
+	Database     string                    // the placement of new tenants
 	Region       string
 	Keys         custody.Keymaster
 	Furnisher    Furnisher
@@ -200,11 +192,11 @@ func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.Publ
 	if !ok {
 		return fmt.Errorf("tenancy: database %q is not configured here", t.Database)
 	}
-	return provisionTx(ctx, place.Pool, func(ctx context.Context, c *pgxpool.Conn) error {
-		if err := makeSchema(ctx, c, namespace(t.ID), place.RuntimeRole); err != nil {
+	return place.inTx(ctx, func(ctx context.Context, c provisionTx) error {
+		if err := makeSchema(ctx, c, namespace(t.ID), place.runtimeRole); err != nil {
 			return err
 		}
-		tx := Tx{c, t}
+		tx := Tx{c.Conn, t}
 		for i, k := range public {
 			jwk, err := k.JWK()
 			if err != nil {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -24,33 +23,13 @@ type unfinished struct {
 	blueprint string
 }
 
-// provisionTx is a transaction of the provisioning role, which owns every schema.
-func provisionTx(ctx context.Context, pool *pgxpool.Pool, fn func(context.Context, *pgxpool.Conn) error) error {
-	conn, err := pool.Acquire(ctx)
-	if err != nil {
-		return classify(ctx, err)
-	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, "begin; set local search_path to "+migrations.ControlSchema); err != nil {
-		return classify(ctx, err)
-	}
-	if err := fn(ctx, conn); err != nil {
-		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_, _ = conn.Exec(rollback, "rollback")
-		return classify(ctx, err)
-	}
-	_, err = conn.Exec(ctx, "commit")
-	return classify(ctx, err)
-}
-
 // makeSchema makes a tenant's role and schema with all tables and leaves the transaction's search_path there. The
 // schema belongs to the provisioning role; the tenant's role may read and write rows and nothing else, so not even a
 // statement smuggled into the service could change a table. Where the schema is there already nothing is done.
 //
 // The lock closes the race of two replicas that finish the same tenant: "create schema if not exists" alone fails with
 // a unique violation when both get there at once.
-func makeSchema(ctx context.Context, c *pgxpool.Conn, name, runtimeRole string) error {
+func makeSchema(ctx context.Context, c provisionTx, name, runtimeRole string) error {
 	var there bool
 	if _, err := c.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
 		return err
@@ -79,7 +58,7 @@ revoke all on schema_migrations from ` + name
 // reserve records the tenant as being provisioned, with its first domain and, if there is one, the answer kept for
 // repetition. Errors: errNotFirst, errDomainTaken, 409 slug_taken.
 func (p *Provisioner) reserve(ctx context.Context, t Tenant, blueprint string, answer *filed) error {
-	return provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+	return p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		if answer != nil {
 			earlier, err := claimAnswer(ctx, c, answer.slot, answer.sealed)
 			if err != nil {
@@ -116,7 +95,7 @@ func (p *Provisioner) freeDomain(ctx context.Context, s Slug) (Host, error) {
 		return "", nil
 	}
 	h := Host(string(s) + "." + string(p.DomainSuffix))
-	err := provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+	err := p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		var held bool
 		err := c.QueryRow(ctx, `select exists (select from domains where domain = $1 and verified_at is not null)`, h).Scan(&held)
 		if held {
@@ -129,7 +108,7 @@ func (p *Provisioner) freeDomain(ctx context.Context, s Slug) (Host, error) {
 
 // activate makes the tenant visible. The guard lets only one of several finishers do it, so it is announced once.
 func (p *Provisioner) activate(ctx context.Context, t Tenant) error {
-	return provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+	return p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		_, err := c.Exec(ctx, `update tenants set state = 'active', blueprint = null, schema_version = $2
 			where id = $1 and state = 'provisioning'`, t.ID, migrations.LatestTenant)
 		return err
@@ -137,7 +116,7 @@ func (p *Provisioner) activate(ctx context.Context, t Tenant) error {
 }
 
 func (p *Provisioner) unreserve(ctx context.Context, t id.Tenant) error {
-	return provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+	return p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		_, err := c.Exec(ctx, `delete from domains where tenant_id = (select id from tenants where id = $1 and state = 'provisioning')`, t)
 		if err != nil {
 			return err
@@ -148,7 +127,7 @@ func (p *Provisioner) unreserve(ctx context.Context, t id.Tenant) error {
 }
 
 func (p *Provisioner) unfinished(ctx context.Context, before time.Time) (all []unfinished, err error) {
-	err = provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+	err = p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		all, err = queryUnfinished(ctx, c, `t.created_at < $1 order by t.created_at limit 100`, before)
 		return err
 	})
@@ -156,7 +135,7 @@ func (p *Provisioner) unfinished(ctx context.Context, before time.Time) (all []u
 }
 
 func (p *Provisioner) unfinishedByID(ctx context.Context, t id.Tenant) (u unfinished, err error) {
-	err = provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+	err = p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		all, err := queryUnfinished(ctx, c, `t.id = $1`, t)
 		if err == nil && len(all) == 0 {
 			return ErrUnknown
@@ -169,7 +148,7 @@ func (p *Provisioner) unfinishedByID(ctx context.Context, t id.Tenant) (u unfini
 	return u, err
 }
 
-func queryUnfinished(ctx context.Context, c *pgxpool.Conn, where string, args ...any) ([]unfinished, error) {
+func queryUnfinished(ctx context.Context, c provisionTx, where string, args ...any) ([]unfinished, error) {
 	rows, err := c.Query(ctx, `select `+tenantColumns+`, t.blueprint from tenants t where t.state = 'provisioning' and `+where, args...)
 	if err != nil {
 		return nil, err
@@ -189,7 +168,7 @@ type withExtra struct {
 func (w withExtra) Scan(into ...any) error { return w.CollectableRow.Scan(append(into, w.extra)...) }
 
 func (p *Provisioner) answer(ctx context.Context, s slot) (sealed string, err error) {
-	err = provisionTx(ctx, p.Control, func(ctx context.Context, c *pgxpool.Conn) error {
+	err = p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		sealed, err = readAnswer(ctx, c, s)
 		return err
 	})
@@ -204,7 +183,7 @@ type Change struct {
 
 // Update changes a tenant. Errors: ErrUnknown; 409 platform_protected where the platform tenant would be suspended.
 func (p *Provisioner) Update(ctx context.Context, t id.Tenant, c Change) error {
-	return provisionTx(ctx, p.Control, func(ctx context.Context, conn *pgxpool.Conn) error {
+	return p.Control.inTx(ctx, func(ctx context.Context, conn provisionTx) error {
 		var master bool
 		err := conn.QueryRow(ctx, `update tenants set
 				name = coalesce($2, name), locale = coalesce($3, locale), updated_at = $4,

@@ -75,3 +75,4 @@ create trigger domains_announce after insert or update or delete on domains
 grant usage on schema control to gatehouse_directory;
 grant select on tenants to gatehouse_directory;
 grant select, insert, update, delete on domains, idempotency_keys to gatehouse_directory;
+grant select on schema_migrations to gatehouse_directory;
