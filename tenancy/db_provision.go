@@ -1,0 +1,46 @@
+package tenancy
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/gatehouse-id/gatehouse/migrations"
+)
+
+// ProvisioningDB is the provisioning role's way to one database. That role owns every schema, so nothing that serves
+// requests of a tenant is given one.
+type ProvisioningDB struct {
+	pool        *pgxpool.Pool
+	runtimeRole string
+}
+
+// NewProvisioningDB makes a ProvisioningDB of an open pool, which the caller closes. runtimeRole is the serving role
+// there: it is made a member of every tenant's role.
+func NewProvisioningDB(pool *pgxpool.Pool, runtimeRole string) ProvisioningDB {
+	return ProvisioningDB{pool, runtimeRole}
+}
+
+// provisionTx is a transaction of the provisioning role.
+type provisionTx struct{ *pgxpool.Conn }
+
+// inTx runs fn in one transaction, which begins in the control schema.
+func (db ProvisioningDB) inTx(ctx context.Context, fn func(context.Context, provisionTx) error) error {
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return classify(ctx, err)
+	}
+	defer conn.Release() // a connection still in a transaction is closed, not reused
+	if _, err := conn.Exec(ctx, "begin; set local search_path to "+migrations.ControlSchema); err != nil {
+		return classify(ctx, err)
+	}
+	if err := fn(ctx, provisionTx{conn}); err != nil {
+		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_, _ = conn.Exec(rollback, "rollback")
+		return classify(ctx, err)
+	}
+	_, err = conn.Exec(ctx, "commit")
+	return classify(ctx, err)
+}
