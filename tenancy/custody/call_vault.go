@@ -74,8 +74,11 @@ func (c *client) withToken(ctx context.Context, method, path string, in, out any
 		err = c.once(ctx, method, path, token, body, out)
 	}
 	if errors.Is(err, ErrDenied) {
-		if token, ok := c.session.after(ctx, token); ok {
-			err = c.once(ctx, method, path, token, body, out)
+		switch fresh, login := c.session.after(ctx, token); {
+		case login != nil:
+			return login
+		case fresh != "":
+			err = c.once(ctx, method, path, fresh, body, out)
 		}
 	}
 	return err

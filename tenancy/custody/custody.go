@@ -63,7 +63,7 @@ type SigningKey struct {
 var (
 	// ErrUnavailable: sealed, standby, overloaded, unreachable, too slow, or not logged in yet. Trying later may help.
 	ErrUnavailable = errors.New("custody: unavailable")
-	// ErrDenied: the credentials do not permit this. Only an operator can help.
+	// ErrDenied: the credentials do not permit this. Only an operator can help; to a client it is a 503 as well.
 	ErrDenied = errors.New("custody: denied")
 	// ErrNoKey: the tenant has no such key, or not this version of it.
 	ErrNoKey = errors.New("custody: no such key")

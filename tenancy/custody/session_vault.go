@@ -2,10 +2,8 @@ package custody
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -72,14 +70,12 @@ func (s *session) token(ctx context.Context) (string, error) {
 	return st.token, nil
 }
 
-// after is called with a token that was refused and returns the one to try instead, if there is any. Of many calls
-// refused at once the first causes a login; all wait for it, and a call that comes late finds the token replaced.
-func (s *session) after(ctx context.Context, refused string) (string, bool) {
+// after is called with a token that was refused and returns the one to try instead; none if the refusal stands. Of
+// many calls refused at once the first causes a login; all wait for it, and a call that comes late finds the token
+// replaced. An error means that logging in does not work either, which says more than the refusal.
+func (s *session) after(ctx context.Context, refused string) (string, error) {
 	st := s.state.Load()
-	if st.token == refused {
-		if time.Since(st.attempted) < relogAfter {
-			return "", false
-		}
+	if st.token == refused && time.Since(st.attempted) >= relogAfter {
 		select {
 		case s.kick <- struct{}{}:
 		default:
@@ -88,108 +84,11 @@ func (s *session) after(ctx context.Context, refused string) (string, bool) {
 		case <-st.next:
 			st = s.state.Load()
 		case <-ctx.Done():
-			return "", false
+			return "", fmt.Errorf("%w: log in to Vault: too slow", ErrUnavailable)
 		}
 	}
-	return st.token, st.token != "" && st.token != refused
-}
-
-func (s *session) run(ctx context.Context) {
-	defer close(s.done)
-	pause := time.Duration(0)
-	for wait(ctx, pause) {
-		secret, err := s.attempt(ctx)
-		if err != nil {
-			s.log.Warn("Vault login failed", "error", err)
-			pause = backOff(pause)
-			continue
-		}
-		s.log.Info("logged in to Vault", "seconds", secret.Auth.LeaseDuration)
-		s.keep(ctx, secret)
-		// Not at once: a token that is at the end of its life when it is given would have us log in without pause.
-		pause = 200 * time.Millisecond
+	if st.token == refused {
+		return "", st.err
 	}
-}
-
-func backOff(last time.Duration) time.Duration {
-	next := min(max(2*last, 200*time.Millisecond), 3*time.Second)
-	return next - rand.N(next/4) // replicas that lost Vault together do not come back together
-}
-
-// wait returns false if the context ended first.
-func wait(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (s *session) attempt(ctx context.Context) (*api.Secret, error) {
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	defer cancel()
-	secret, err := s.login(ctx)
-	if err == nil && (secret == nil || secret.Auth == nil || secret.Auth.ClientToken == "") {
-		err = errors.New("the answer holds no token")
-	}
-	old := s.state.Load()
-	st := &loginState{token: old.token, attempted: time.Now(), next: make(chan struct{})}
-	if err != nil {
-		err = loginError(err)
-		st.err = err
-	} else {
-		st.token = secret.Auth.ClientToken
-		s.client.SetToken(st.token)
-	}
-	select {
-	case <-s.kick: // asked for while this attempt was under way, which has answered it
-	default:
-	}
-	s.state.Store(st)
-	close(old.next)
-	return secret, err
-}
-
-// loginError tells a refusal, which only an operator can end, from an outage.
-func loginError(err error) error {
-	var answer *api.ResponseError
-	if errors.As(err, &answer) && answer.StatusCode < 500 && answer.StatusCode >= 400 &&
-		answer.StatusCode != 412 && answer.StatusCode != 429 {
-		return fmt.Errorf("%w: log in to Vault: %w", ErrDenied, err)
-	}
-	return fmt.Errorf("%w: log in to Vault: %v", ErrUnavailable, err) // %v: its deadline is not the caller's
-}
-
-// keep renews the token until it must be replaced. The watcher ends silently when a renewal no longer gains time
-// (max_ttl is near), and outlasts an outage of Vault as long as the token does.
-func (s *session) keep(ctx context.Context, secret *api.Secret) {
-	var renewed <-chan *api.RenewOutput
-	var over <-chan error
-	if secret.Auth.LeaseDuration > 0 { // a root token has no end
-		w, err := s.client.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: secret})
-		if err != nil {
-			s.log.Error("Vault token cannot be watched", "error", err)
-			return
-		}
-		go w.Start()
-		defer w.Stop()
-		renewed, over = w.RenewCh(), w.DoneCh()
-	}
-	for {
-		select {
-		case <-renewed:
-		case <-over:
-			return
-		case <-s.kick:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
+	return st.token, nil
 }

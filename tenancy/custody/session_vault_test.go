@@ -207,3 +207,33 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		}
 	}
 }
+
+// TestExpiredDuringOutage: a token that ended while Vault would not let us in again is an outage, not a denial.
+func TestExpiredDuringOutage(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path != "/v1/auth/approle/login" && down.Load():
+			http.Error(w, `{"errors":["permission denied"]}`, http.StatusForbidden)
+		case r.URL.Path != "/v1/auth/approle/login":
+		case down.Load():
+			http.Error(w, `{"errors":["Vault is sealed"]}`, http.StatusServiceUnavailable)
+		default:
+			fmt.Fprint(w, `{"auth":{"client_token":"t","lease_duration":1}}`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	v := openVault(t, server.URL, custody.VaultLogin{RoleID: "r", SecretID: "s"})
+	check(t, v.Ready(t.Context()))
+	down.Store(true)
+	time.Sleep(1500 * time.Millisecond)
+	for range 20 {
+		if err := v.Ready(t.Context()); !errors.Is(err, custody.ErrUnavailable) || errors.Is(err, custody.ErrDenied) {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	down.Store(false)
+	check(t, v.Ready(t.Context()))
+}
