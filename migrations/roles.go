@@ -1,6 +1,7 @@
 package migrations
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -38,16 +39,13 @@ func RolesScript(r Roles) string {
 }
 
 const rolesScript = `
-do $$ begin
-    if not exists (select from pg_roles where rolname = {directory_text}) then
-        create role {directory} nologin;
-    end if;
-    if not exists (select from pg_roles where rolname = {runtime_text}) then
-        create role {runtime};
-    end if;
-    if not exists (select from pg_roles where rolname = {provisioner_text}) then
-        create role {provisioner};
-    end if;
+do $$ declare name text; begin
+    foreach name in array array[{directory_text}, {runtime_text}, {provisioner_text}] loop
+        begin
+            execute format('create role %I', name);
+        exception when duplicate_object or unique_violation then null; -- there already, or made by another run just now
+        end;
+    end loop;
 end $$;
 alter role {runtime} login noinherit nosuperuser nocreatedb nocreaterole nobypassrls password {runtime_password};
 alter role {provisioner} login nosuperuser nocreatedb createrole nobypassrls password {provisioner_password};
@@ -66,4 +64,9 @@ alter role {runtime} in database {database} set idle_in_transaction_session_time
 
 func literal(s string) string {
 	return fmt.Sprintf("'%s'", strings.ReplaceAll(s, "'", "''"))
+}
+
+// ApplyRoles runs RolesScript as a superuser.
+func ApplyRoles(ctx context.Context, superuserURL string, r Roles) error {
+	return exec(ctx, superuserURL, RolesScript(r))
 }

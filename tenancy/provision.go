@@ -211,10 +211,12 @@ func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.Publ
 	})
 }
 
-// FinishAll completes tenants that a crashed replica left half made. Records younger than a minute belong to a call
-// that is still running.
-func (p *Provisioner) FinishAll(ctx context.Context) error {
-	unfinished, err := p.unfinished(ctx, p.Now().Add(-time.Minute))
+// Abandoned is the age from which a record in state provisioning cannot belong to a call that is still running.
+const Abandoned = time.Minute
+
+// FinishAll completes tenants that a crashed replica left half made, if their records are older than age.
+func (p *Provisioner) FinishAll(ctx context.Context, age time.Duration) error {
+	unfinished, err := p.unfinished(ctx, p.Now().Add(-age))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/internal/pgproc"
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+	"github.com/gatehouse-id/gatehouse/migrations"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+func devCommand(p process) *cobra.Command {
+	var state, listen string
+	c := &cobra.Command{
+		Use:   "dev",
+		Short: "Run a platform with two demo tenants on this machine",
+		Long: "Run a platform with two demo tenants on this machine: a private Postgres, keys in the Vault that VAULT_ADDR and\n" +
+			"VAULT_TOKEN name, else in a vault or bao found on PATH, else in files. Everything is kept in the state folder; a\n" +
+			"second start takes seconds and keeps users and keys. Ctrl-C stops all of it.",
+		Args: cobra.NoArgs,
+	}
+	c.Flags().StringVar(&state, "state", ".dev", "folder that holds everything; remove it to start afresh")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen on, on this machine's loopback only")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		d := &dev{process: p, listen: listen}
+		err := d.run(c.Context(), state)
+		if err != nil && c.Context().Err() != nil {
+			return nil // Ctrl-C during the start is a wish, not a failure
+		}
+		return err
+	}
+	return c
+}
+
+// dev is one run of the development platform. Whatever it started is stopped in reverse order, however it ends.
+type dev struct {
+	process
+	listen  string
+	state   devState
+	cleanup []func() error
+}
+
+func (d *dev) run(ctx context.Context, dir string) (err error) {
+	defer func() {
+		for i := len(d.cleanup) - 1; i >= 0; i-- {
+			err = errors.Join(err, d.cleanup[i]())
+		}
+	}()
+	// The cheap refusals come first: nothing is started that would have to be stopped again.
+	listener, err := listenLoopback(d.listen)
+	if err != nil {
+		return err
+	}
+	d.cleanup = append(d.cleanup, func() error { _ = listener.Close(); return nil })
+	if err := d.openState(dir); err != nil {
+		return err
+	}
+	cfg, err := d.prepare(ctx, listener.Addr().(*net.TCPAddr).Port)
+	if err != nil {
+		return err
+	}
+	return d.serve(ctx, cfg, listener)
+}
+
+func listenLoopback(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("--listen %s: must be HOST:PORT", address)
+	}
+	if !loopbackName(host) {
+		return nil, fmt.Errorf("--listen %s: gatehouse dev has demo accounts and listens on this machine's loopback only, such as 127.0.0.1:8080", address)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w (is another gatehouse dev running? choose a port with --listen)", address, errors.Unwrap(err))
+	}
+	return l, nil
+}
+
+// prepare brings up what the service stands on: Postgres, custody, roles, the newest schema.
+func (d *dev) prepare(ctx context.Context, port int) (config, error) {
+	binaries, err := pgproc.Obtain(ctx, d.stderr)
+	if err != nil {
+		return config{}, err
+	}
+	log, err := os.OpenFile(d.state.path("postgres.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return config{}, err
+	}
+	d.cleanup = append(d.cleanup, log.Close)
+	d.say("starting Postgres ...")
+	postgres, err := pgproc.Start(ctx, pgproc.Options{BinDir: binaries, Dir: d.state.path("postgres"), Log: log})
+	if err != nil {
+		return config{}, err
+	}
+	d.cleanup = append(d.cleanup, postgres.Stop)
+
+	cfg := config{Database: "shared-1", DatabaseConnections: 10, Region: "dev", TenantDomain: "localhost", LogFormat: "text", development: true}
+	cfg.Address, err = tenancy.ParseAddress(fmt.Sprintf("http://localhost:%d", port))
+	if err != nil {
+		return config{}, err
+	}
+	if err := d.chooseCustody(ctx, &cfg); err != nil {
+		return config{}, err
+	}
+	roles := d.state.roles()
+	if err := migrations.ApplyRoles(ctx, postgres.SuperuserURL(), roles); err != nil {
+		return config{}, fmt.Errorf("cannot make the database roles: %w", err)
+	}
+	cfg.DatabaseURL = secret(withUser(postgres.SuperuserURL(), roles.Runtime, roles.RuntimePassword))
+	cfg.ProvisionerURL = secret(withUser(postgres.SuperuserURL(), roles.Provisioner, roles.ProvisionerPassword))
+	if err := cfg.check(); err != nil {
+		return config{}, err
+	}
+	if err := migrations.Control(ctx, string(cfg.ProvisionerURL)); err != nil {
+		return config{}, err
+	}
+	_, err = tenancy.MigrateTenants(ctx, string(cfg.ProvisionerURL))
+	return cfg, err
+}
+
+// serve is serve of `gatehouse serve` with the demo set up in between, a summary, and no wait for a load balancer.
+func (d *dev) serve(ctx context.Context, cfg config, listener net.Listener) error {
+	logFile, err := os.OpenFile(d.state.path("gatehouse.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	d.cleanup = append(d.cleanup, logFile.Close)
+	log := cfg.logger(logFile)
+
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	platform, err := wire(background, cfg, log)
+	if err != nil {
+		stop()
+		return err
+	}
+	defer platform.close()
+	defer stop()
+	if err := platform.checkDatabase(ctx); err != nil {
+		return err
+	}
+	platform.start(background)
+	demo, err := d.furnish(ctx, platform)
+	if err != nil {
+		return err
+	}
+	h := newHealth(platform)
+	server := rest.NewServer(d.listen, platform.handler(h), log)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	if err := d.publish(cfg, demo); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	d.summary(cfg, demo)
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	d.say("stopping ...")
+	return shutDown(server, h, 0)
+}
+
+// say tells the person at the terminal what is going on; what scripts read goes to stdout and dev.json.
+func (d *dev) say(format string, args ...any) { fmt.Fprintf(d.stderr, format+"\n", args...) }
+
+func absolute(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
+}

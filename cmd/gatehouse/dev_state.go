@@ -1,0 +1,101 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"github.com/gatehouse-id/gatehouse/migrations"
+)
+
+// devState is the state folder. Next to Postgres' data and the keys it holds:
+//
+//	lock          held while gatehouse dev runs
+//	secrets.json  passwords of the database roles and which custody the keys are in
+//	dev.json      addresses, demo accounts and keys, for scripts
+//	env           the same as shell variables, and the settings of operators' commands
+type devState struct {
+	dir     string
+	secrets devSecrets
+}
+
+type devSecrets struct {
+	RuntimePassword     string `json:"runtime_password"`
+	ProvisionerPassword string `json:"provisioner_password"`
+	Custody             string `json:"custody"` // where the keys are; a platform cannot change it
+}
+
+func (s devState) path(name string) string { return filepath.Join(s.dir, name) }
+
+func (s devState) roles() migrations.Roles {
+	return migrations.Roles{Database: "postgres", Runtime: "gatehouse_runtime", RuntimePassword: s.secrets.RuntimePassword,
+		Provisioner: "gatehouse_provisioner", ProvisionerPassword: s.secrets.ProvisionerPassword}
+}
+
+// openState takes the state folder for this run and reads or makes its secrets.
+func (d *dev) openState(dir string) error {
+	d.state.dir = absolute(dir)
+	if err := os.MkdirAll(d.state.dir, 0o711); err != nil { //nolint:gosec // Postgres runs as another account and has to get through
+		return fmt.Errorf("cannot make the state folder: %w", err)
+	}
+	lock := flock.New(d.state.path("lock"))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("cannot use the state folder %s: %w", dir, err)
+	}
+	if !locked {
+		return fmt.Errorf("another gatehouse dev is running on the state folder %s", dir)
+	}
+	d.cleanup = append(d.cleanup, lock.Unlock)
+
+	text, err := os.ReadFile(d.state.path("secrets.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		d.state.secrets = devSecrets{RuntimePassword: rand.Text(), ProvisionerPassword: rand.Text()}
+		return nil // written once custody is chosen
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &d.state.secrets)
+	}
+	if err != nil || d.state.secrets.RuntimePassword == "" || d.state.secrets.ProvisionerPassword == "" {
+		return d.damaged("secrets.json cannot be read")
+	}
+	return nil
+}
+
+// damaged is one sentence for a folder that somebody has been at.
+func (d *dev) damaged(what string) error {
+	return fmt.Errorf("the state folder %s is damaged: %s; remove the folder to start afresh", d.state.dir, what)
+}
+
+// write replaces a file of the state folder as a whole: a reader, or a run after a crash, never sees half of it.
+func (s devState) write(name string, content []byte) error {
+	tmp := s.path(name + ".tmp")
+	if err := os.WriteFile(tmp, content, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, s.path(name))
+}
+
+func (s devState) writeJSON(name string, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return s.write(name, append(text, '\n'))
+}
+
+func withUser(rawURL, user, password string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return "" // our own URL; the check of the configuration will say so
+	}
+	u.User = url.UserPassword(user, password)
+	return u.String()
+}

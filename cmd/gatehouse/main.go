@@ -1,0 +1,53 @@
+// Command gatehouse is the whole service in one binary: the server, the development platform, migrations, and the
+// commands of operators. `gatehouse help` lists them.
+//
+// main does nothing but call run, which gets everything it needs as arguments. wiring.go puts the parts together,
+// surface.go is the whole HTTP surface.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gatehouse: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+// process is what a command gets from the outside world.
+type process struct {
+	getenv         func(string) string
+	stdout, stderr io.Writer
+}
+
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	p := process{getenv, stdout, stderr}
+	root := &cobra.Command{
+		Use:           "gatehouse",
+		Short:         "A multi-tenant identity service",
+		SilenceErrors: true, // main prints the error, once
+		SilenceUsage:  true, // a database that is down is not a reason to explain the flags
+	}
+	root.AddCommand(serveCommand(p), devCommand(p), migrateCommand(p), tenantCommand(p), userCommand(p), keyCommand(p))
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return errors.New("interrupted")
+	}
+	return err
+}

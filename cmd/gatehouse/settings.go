@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+)
+
+// setting is one thing an installation is told: a variable, and a flag of the same name that goes before it.
+type setting struct {
+	name     string // GATEHOUSE_NAME; the flag is --name in lower case with dashes
+	fallback string
+	doc      string
+	secret   bool // has no flag: arguments can be read by everybody on the machine
+	required bool
+	set      func(c *config, text string) error
+}
+
+func (s setting) env() string  { return "GATEHOUSE_" + s.name }
+func (s setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.name), "_", "-") }
+
+// settings is the one list of them: help, docs/configuration.md and the parser are made from it.
+var settings = []setting{
+	{name: "LISTEN", fallback: ":8080", doc: "Address the server listens on, as HOST:PORT.",
+		set: func(c *config, s string) error { c.Listen = s; _, _, err := net.SplitHostPort(s); return err }},
+	{name: "PUBLIC_URL", required: true, doc: "URL of the platform's shared host, as clients see it. Its scheme and port hold for vanity domains too.",
+		set: func(c *config, s string) (err error) { c.Address, err = tenancy.ParseAddress(s); return err }},
+	{name: "TENANT_DOMAIN", doc: "If set, each new tenant gets {slug}.TENANT_DOMAIN as its first domain. Point a wildcard record at the service.",
+		set: func(c *config, s string) (err error) { c.TenantDomain, err = tenancy.ParseHost(s); return err }},
+	{name: "TRUSTED_PROXIES", doc: "Networks whose X-Forwarded-For and X-Forwarded-Host are believed, separated by commas. From anybody else they are ignored.",
+		set: func(c *config, s string) (err error) { c.TrustedProxies, err = parsePrefixes(s); return err }},
+	{name: "REGION", required: true, doc: "Name of the region this installation serves. Tenants are made in it.",
+		set: func(c *config, s string) error { c.Region = s; return nil }},
+	{name: "DNS_SERVER", doc: "HOST:PORT of the DNS server asked for the proof of a domain. Default: the machine's resolver.",
+		set: func(c *config, s string) error { c.DNSServer = s; _, _, err := net.SplitHostPort(s); return err }},
+
+	{name: "DATABASE", fallback: "shared-1", doc: "Name of the database, as tenants' records carry it. Never change it once there are tenants.",
+		set: func(c *config, s string) error { c.Database = s; return nil }},
+	{name: "DATABASE_URL", required: true, secret: true, doc: "Postgres URL of the serving role: NOINHERIT, owner of nothing.",
+		set: func(c *config, s string) error { c.DatabaseURL = secret(s); return nil }},
+	{name: "PROVISIONER_DATABASE_URL", required: true, secret: true, doc: "Postgres URL of the provisioning role, which makes tenants and migrates.",
+		set: func(c *config, s string) error { c.ProvisionerURL = secret(s); return nil }},
+	{name: "DATABASE_CONNECTIONS", fallback: "10", doc: "Connections of the serving role this replica opens at most, from 2 to 200. One more is kept for announcements, and up to 2 for provisioning.",
+		set: func(c *config, s string) (err error) { c.DatabaseConnections, err = parseCount(s, 2, 200); return err }},
+
+	{name: "VAULT_ADDR", required: true, doc: "URL of Vault.",
+		set: func(c *config, s string) error { c.Vault.Address = s; return nil }},
+	{name: "VAULT_NAMESPACE", doc: "Namespace of Vault Enterprise.",
+		set: func(c *config, s string) error { c.Vault.Namespace = s; return nil }},
+	{name: "VAULT_CA_FILE", doc: "PEM file with the certificates that Vault's is checked against. Default: those of the system.",
+		set: func(c *config, s string) error { c.Vault.CAFile = s; return nil }},
+	{name: "VAULT_TRANSIT_MOUNT", fallback: "transit", doc: "Where the transit engine is mounted.",
+		set: func(c *config, s string) error { c.Vault.Mount = s; return nil }},
+	{name: "VAULT_AUTH_MOUNT", doc: "Where the login method is mounted. Default: approle or kubernetes.",
+		set: func(c *config, s string) error { c.Vault.Login.Mount, c.VaultProvisioner.Mount = s, s; return nil }},
+
+	{name: "VAULT_TOKEN", secret: true, doc: "Token of the serving policy. Of token, AppRole and Kubernetes exactly one is needed.",
+		set: func(c *config, s string) error { c.Vault.Login.Token = custody.Secret(s); return nil }},
+	{name: "VAULT_ROLE_ID", doc: "Role id of the serving AppRole.",
+		set: func(c *config, s string) error { c.Vault.Login.RoleID = s; return nil }},
+	{name: "VAULT_SECRET_ID", secret: true, doc: "Secret id of the serving AppRole.",
+		set: func(c *config, s string) error { c.Vault.Login.SecretID = custody.Secret(s); return nil }},
+	{name: "VAULT_SECRET_ID_FILE", doc: "File that holds the secret id instead; read at each login.",
+		set: func(c *config, s string) error { c.Vault.Login.SecretIDFile = s; return nil }},
+	{name: "VAULT_KUBERNETES_ROLE", doc: "Serving role of Vault's Kubernetes login.",
+		set: func(c *config, s string) error { c.Vault.Login.KubernetesRole = s; return nil }},
+	{name: "VAULT_KUBERNETES_TOKEN_FILE", doc: "File with the pod's service account token. Default: where Kubernetes puts it.",
+		set: func(c *config, s string) error { c.Vault.Login.JWTFile, c.VaultProvisioner.JWTFile = s, s; return nil }},
+	{name: "VAULT_PROVISIONER_TOKEN", secret: true, doc: "Token of the provisioning policy. Of token, AppRole and Kubernetes exactly one is needed.",
+		set: func(c *config, s string) error { c.VaultProvisioner.Token = custody.Secret(s); return nil }},
+	{name: "VAULT_PROVISIONER_ROLE_ID", doc: "Role id of the provisioning AppRole.",
+		set: func(c *config, s string) error { c.VaultProvisioner.RoleID = s; return nil }},
+	{name: "VAULT_PROVISIONER_SECRET_ID", secret: true, doc: "Secret id of the provisioning AppRole.",
+		set: func(c *config, s string) error { c.VaultProvisioner.SecretID = custody.Secret(s); return nil }},
+	{name: "VAULT_PROVISIONER_SECRET_ID_FILE", doc: "File that holds the secret id instead; read at each login.",
+		set: func(c *config, s string) error { c.VaultProvisioner.SecretIDFile = s; return nil }},
+	{name: "VAULT_PROVISIONER_KUBERNETES_ROLE", doc: "Provisioning role of Vault's Kubernetes login.",
+		set: func(c *config, s string) error { c.VaultProvisioner.KubernetesRole = s; return nil }},
+
+	{name: "LOG_LEVEL", fallback: "info", doc: "debug, info, warn or error.",
+		set: func(c *config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) }},
+	{name: "LOG_FORMAT", fallback: "json", doc: "json or text.",
+		set: func(c *config, s string) error {
+			if c.LogFormat = s; s != "json" && s != "text" {
+				return errors.New("must be json or text")
+			}
+			return nil
+		}},
+	{name: "SHUTDOWN_DELAY", fallback: "5s", doc: "How long /readyz says no before the server stops accepting, so that load balancers notice.",
+		set: func(c *config, s string) (err error) { c.ShutdownDelay, err = time.ParseDuration(s); return err }},
+}
+
+// softwareCustody is set by the files gatehouse dev writes for the commands run beside it. serve refuses it.
+const softwareCustody = "GATEHOUSE_DEV_CUSTODY"
+
+// addFlags gives a command a flag for every setting that is no secret.
+func addFlags(c *cobra.Command) {
+	for _, s := range settings {
+		if !s.secret {
+			c.Flags().String(s.flag(), "", s.doc+" ["+s.env()+"]"+defaultText(s))
+		}
+	}
+}
+
+func defaultText(s setting) string {
+	if s.fallback == "" {
+		return ""
+	}
+	return " (default " + s.fallback + ")"
+}
+
+// readConfig reads flags and environment and reports everything that is wrong at once.
+func readConfig(c *cobra.Command, getenv func(string) string) (config, error) {
+	cfg := config{SoftwareCustody: getenv(softwareCustody)}
+	var errs []error
+	for _, s := range settings {
+		text := getenv(s.env())
+		if f := c.Flags().Lookup(s.flag()); f != nil && f.Changed {
+			text = f.Value.String()
+		}
+		if text == "" {
+			text = s.fallback
+		}
+		if text == "" {
+			if s.required && (cfg.SoftwareCustody == "" || s.name != "VAULT_ADDR") {
+				errs = append(errs, fmt.Errorf("%s: is required (%s)", s.env(), s.doc))
+			}
+			continue
+		}
+		if err := s.set(&cfg, text); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.env(), err))
+		}
+	}
+	if len(errs) == 0 {
+		errs = append(errs, cfg.check())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return config{}, fmt.Errorf("configuration:\n%w", err)
+	}
+	return cfg, nil
+}
+
+func (c config) logger(w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}

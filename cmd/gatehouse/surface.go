@@ -1,0 +1,41 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/internal/openapi"
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// handler is the whole HTTP surface. Each feature mounts its own routes; what every answer shares is around them.
+func (p *platform) handler(h *health) http.Handler {
+	r := mux.NewRouter().SkipClean(true) // a path that needs cleaning is unknown, not redirected
+	r.NotFoundHandler = rest.Handler(rest.NotFound)
+
+	h.Mount(r)
+	openapi.Mount(r)
+	(&identity.Discovery{Front: p.front, Address: p.config.Address, Keyring: p.keyring}).Mount(r)
+
+	p.logins.Mount(r, p.front)
+	identity.MountProviders(r, p.front, p.directory)
+	identity.MountProfile(r, p.guard)
+
+	p.users.Mount(r, p.guard)
+	p.apiKeys.Mount(r, p.guard)
+	p.domains.Mount(r, p.guard)
+
+	(&tenancy.Platform{Provisioner: p.provision, Directory: p.directory, Repeat: p.repeat, CheckEmail: canonicalEmail}).Mount(r, p.guard)
+
+	return rest.Middleware(rest.Options{
+		Log: p.log, HTTPS: p.config.Address.Secure(), TrustedProxies: p.config.TrustedProxies,
+	})(tenancy.PathPrefix(r))
+}
+
+func canonicalEmail(s string) (string, error) {
+	e, err := identity.ParseEmail(s)
+	return string(e), err
+}

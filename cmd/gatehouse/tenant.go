@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+)
+
+func tenantCommand(p process) *cobra.Command {
+	c := &cobra.Command{Use: "tenant", Short: "Create, list, show and suspend tenants"}
+	c.AddCommand(tenantCreate(p), tenantList(p), tenantShow(p), tenantSuspend(p))
+	return c
+}
+
+func tenantCreate(p process) *cobra.Command {
+	var name, owner, ownerName, algorithm string
+	c := &cobra.Command{Use: "create SLUG", Short: "Create a tenant and print its administration key, once", Args: cobra.ExactArgs(1)}
+	addFlags(c)
+	c.Flags().StringVar(&name, "name", "", "name of the tenant (default: its slug)")
+	c.Flags().StringVar(&owner, "owner-email", "", "address of its first owner")
+	c.Flags().StringVar(&ownerName, "owner-name", "", "name of its first owner")
+	c.Flags().StringVar(&algorithm, "algorithm", string(custody.ES256), "signature algorithm: ES256, EdDSA or RS256")
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t := tenancy.Tenant{Name: name, Locale: "en", OwnerName: ownerName, SigningAlgorithm: custody.Algorithm(algorithm)}
+		var err error
+		if t.Slug, err = tenancy.ParseNewSlug(args[0]); err != nil {
+			return fmt.Errorf("slug %q %w", args[0], err)
+		}
+		if t.Name == "" {
+			t.Name = args[0]
+		}
+		if err := tenancy.CheckName(t.Name); err != nil {
+			return fmt.Errorf("name %w", err)
+		}
+		if !t.SigningAlgorithm.Valid() {
+			return fmt.Errorf("algorithm %q must be ES256, EdDSA or RS256", algorithm)
+		}
+		if owner != "" {
+			if t.OwnerEmail, err = canonicalEmail(owner); err != nil {
+				return fmt.Errorf("owner-email %w", err)
+			}
+		}
+		made, err := pl.provision.Create(ctx, t)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "id             %s\nissuer         %s\nadmin_api_key  %s\n", made.Tenant.ID, pl.config.Address.Issuer(made.Tenant), made.AdminKey)
+		return nil
+	})
+	return c
+}
+
+func tenantList(p process) *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "List tenants", Args: cobra.NoArgs}
+	addFlags(c)
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, _ []string) error {
+		const page = 250
+		var rows [][]any
+		after := ""
+		for {
+			tenants, err := pl.directory.List(ctx, after, page)
+			if err != nil {
+				return err
+			}
+			for _, t := range tenants {
+				rows = append(rows, []any{t.Slug, t.State, t.PrimaryDomain, t.Database, t.SchemaVersion, t.ID})
+				after = t.ID.String()
+			}
+			if len(tenants) < page {
+				return table(p, "SLUG\tSTATE\tPRIMARY DOMAIN\tDATABASE\tSCHEMA\tID", rows)
+			}
+		}
+	})
+	return c
+}
+
+func tenantShow(p process) *cobra.Command {
+	c := &cobra.Command{Use: "show SLUG", Short: "Show a tenant", Args: cobra.ExactArgs(1)}
+	addFlags(c)
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return table(p, "FIELD\tVALUE", [][]any{
+			{"id", t.ID}, {"slug", t.Slug}, {"name", t.Name}, {"state", t.State}, {"issuer", pl.config.Address.Issuer(t)},
+			{"primary domain", t.PrimaryDomain}, {"region", t.Region}, {"database", t.Database}, {"schema version", t.SchemaVersion},
+			{"owner", t.OwnerEmail}, {"algorithm", t.SigningAlgorithm}, {"created", t.CreatedAt}, {"updated", t.UpdatedAt},
+		})
+	})
+	return c
+}
+
+func tenantSuspend(p process) *cobra.Command {
+	var resume bool
+	c := &cobra.Command{Use: "suspend SLUG", Short: "Suspend a tenant, or resume it", Args: cobra.ExactArgs(1)}
+	addFlags(c)
+	c.Flags().BoolVar(&resume, "resume", false, "make it active again")
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		suspended := !resume
+		if err := pl.provision.Update(ctx, t.ID, tenancy.Change{Suspended: &suspended}); err != nil {
+			return err
+		}
+		state := tenancy.Active
+		if suspended {
+			state = tenancy.Suspended
+		}
+		fmt.Fprintf(p.stdout, "%s is %s\n", t.Slug, state)
+		return nil
+	})
+	return c
+}
+
+func keyCommand(p process) *cobra.Command {
+	c := &cobra.Command{Use: "key", Short: "Make API keys"}
+	create := &cobra.Command{Use: "create SLUG", Short: "Make an API key of a tenant and print it, once", Args: cobra.ExactArgs(1)}
+	var name string
+	var scopes []string
+	addFlags(create)
+	create.Flags().StringVar(&name, "name", "Made at the command line", "name of the key")
+	create.Flags().StringSliceVar(&scopes, "scopes", nil, "what it may do (default: everything in the tenant)")
+	create.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		n, err := identity.ParseNewAPIKey(t, name, scopes)
+		if err != nil {
+			return err
+		}
+		_, raw, err := pl.apiKeys.Issue(ctx, t, n)
+		if err == nil {
+			fmt.Fprintln(p.stdout, raw)
+		}
+		return err
+	})
+	c.AddCommand(create)
+	return c
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+func userCommand(p process) *cobra.Command {
+	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant"}
+	c.AddCommand(userCreate(p), userList(p), userSuspend(p))
+	return c
+}
+
+// passwordFrom reads one line. A password is never an argument: arguments can be read by everybody on the machine.
+func passwordFrom(r io.Reader) (password.Password, error) {
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil && (!errors.Is(err, io.EOF) || line == "") {
+		return password.Password{}, errors.New("no password on standard input")
+	}
+	return password.Parse(strings.TrimRight(line, "\r\n"))
+}
+
+func userCreate(p process) *cobra.Command {
+	var name string
+	var roles []string
+	var withPassword, verified bool
+	c := &cobra.Command{
+		Use: "create SLUG EMAIL", Short: "Create a user", Args: cobra.ExactArgs(2),
+		Long: "Create a user. With --password the password is one line of standard input; else the user has none and cannot sign\nin with one.",
+	}
+	addFlags(c)
+	c.Flags().StringVar(&name, "name", "", "name of the user (default: what is before the @)")
+	c.Flags().StringSliceVar(&roles, "roles", []string{string(identity.RoleUser)}, "roles of the user")
+	c.Flags().BoolVar(&withPassword, "password", false, "read a password from standard input")
+	c.Flags().BoolVar(&verified, "verified", false, "take the address as verified")
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		n, err := identity.ParseNewUser(args[1], name, roles, verified)
+		if err != nil {
+			return err
+		}
+		if withPassword {
+			if n.Password, err = passwordFrom(os.Stdin); err != nil {
+				return err
+			}
+		}
+		u, err := pl.users.Add(ctx, t, n)
+		if err == nil {
+			fmt.Fprintln(p.stdout, u.ID)
+		}
+		return err
+	})
+	return c
+}
+
+func userList(p process) *cobra.Command {
+	c := &cobra.Command{Use: "list SLUG", Short: "List the users of a tenant", Args: cobra.ExactArgs(1)}
+	addFlags(c)
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		const page = 250
+		var rows [][]any
+		var after id.User
+		for {
+			users, err := pl.users.List(ctx, t, after, page, "", "")
+			if err != nil {
+				return err
+			}
+			for _, u := range users {
+				rows = append(rows, []any{u.Email, u.Name, u.Roles, u.Active, u.EmailVerified, u.ID})
+				after = u.ID
+			}
+			if len(users) < page {
+				return table(p, "EMAIL\tNAME\tROLES\tACTIVE\tVERIFIED\tID", rows)
+			}
+		}
+	})
+	return c
+}
+
+func userSuspend(p process) *cobra.Command {
+	var resume bool
+	c := &cobra.Command{Use: "suspend SLUG EMAIL", Short: "Suspend a user and end their sessions, or resume them", Args: cobra.ExactArgs(2)}
+	addFlags(c)
+	c.Flags().BoolVar(&resume, "resume", false, "make the user active again")
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, u, err := pl.user(ctx, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		active := resume
+		if _, err := pl.users.Update(ctx, identity.Operator(t), u.ID, identity.UserChange{Active: &active}); err != nil {
+			return err
+		}
+		state := map[bool]string{true: "active", false: "suspended"}[active]
+		fmt.Fprintf(p.stdout, "%s is %s\n", u.Email, state)
+		return nil
+	})
+	return c
+}
+
+// user finds the user an operator names by tenant and address.
+func (p *platform) user(ctx context.Context, slug, email string) (tenancy.Tenant, identity.User, error) {
+	t, err := p.tenant(ctx, slug)
+	if err != nil {
+		return t, identity.User{}, err
+	}
+	e, err := identity.ParseEmail(email)
+	if err != nil {
+		return t, identity.User{}, fmt.Errorf("%q %w", email, err)
+	}
+	found, err := p.users.List(ctx, t, id.User{}, 1, e, "")
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("%s has no user %s", slug, e)
+	}
+	if err != nil {
+		return t, identity.User{}, err
+	}
+	return t, found[0], nil
+}

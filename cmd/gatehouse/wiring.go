@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+)
+
+// platform is the service put together: the drawing in code, from left to right.
+type platform struct {
+	config     config
+	log        *slog.Logger
+	custodian  custody.Custodian
+	keymaster  custody.Keymaster
+	db         *tenancy.DB
+	directory  *tenancy.Directory
+	front      tenancy.Front
+	keyring    *tenancy.Keyring
+	repeat     *tenancy.Repeat
+	domains    *tenancy.Domains
+	provision  *tenancy.Provisioner
+	logins     *identity.Logins
+	guard      *identity.Guard
+	users      *identity.Users
+	apiKeys    *identity.APIKeys
+	gate       *password.Gate
+	closers    []func()
+	background sync.WaitGroup
+}
+
+// wire puts the parts together and connects to nothing it can do without: a dependency that is down makes requests fail
+// with 503 and not the start.
+func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err error) {
+	p := &platform{config: c, log: log}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if err := p.openCustody(); err != nil {
+		return nil, err
+	}
+	serving, err := p.pool(ctx, c.DatabaseURL, c.DatabaseConnections)
+	if err != nil {
+		return nil, err
+	}
+	provisioner, err := p.pool(ctx, c.ProvisionerURL, 2)
+	if err != nil {
+		return nil, err
+	}
+	provisioning := tenancy.NewProvisioningDB(provisioner, serving.Config().ConnConfig.User)
+	now := time.Now
+
+	// tenancy: whose is it?
+	p.db = tenancy.NewDB(tenancy.DBOptions{Control: serving, Tenants: map[string]*pgxpool.Pool{c.Database: serving}})
+	p.directory = tenancy.NewDirectory(tenancy.DirectoryOptions{DB: p.db, Now: now})
+	p.front = tenancy.Front{Resolver: tenancy.NewResolver(p.directory, c.Address), Trusted: c.TrustedProxies}
+	p.keyring = tenancy.NewKeyring(p.db)
+	p.repeat = tenancy.NewRepeat(p.db, p.custodian, now)
+	p.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{
+		Control:    provisioning,
+		Placements: map[string]tenancy.ProvisioningDB{c.Database: provisioning},
+		Database:   c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{},
+		DomainSuffix: c.TenantDomain, Now: now, Log: log,
+	})
+	p.domains = tenancy.NewDomains(p.domainOptions(now))
+
+	// identity: who is asking?
+	tokens := &identity.Tokens{Keyring: p.keyring, Signer: p.custodian, Address: c.Address, Now: now}
+	p.gate = password.NewGate(password.GateOptions{})
+	hasher := password.NewHasher(p.gate, password.DefaultParams)
+	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
+		Tokens: tokens, Lifetimes: identity.DefaultLifetimes, Now: now, Log: log})
+	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
+	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
+		Policy: password.DefaultPolicy, Now: now})
+	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}
+	return p, nil
+}
+
+func (p *platform) domainOptions(now func() time.Time) tenancy.DomainsOptions {
+	o := tenancy.DomainsOptions{DB: p.db, Repeat: p.repeat, DNS: tenancy.NewTXT(p.config.DNSServer), Now: now,
+		Platform: []tenancy.Host{p.config.Address.Shared()}}
+	if p.config.TenantDomain != "" {
+		o.Platform = append(o.Platform, p.config.TenantDomain)
+	}
+	if p.config.development {
+		o.Unproved = "localhost"
+	}
+	return o
+}
+
+func (p *platform) pool(ctx context.Context, url secret, size int32) (*pgxpool.Pool, error) {
+	pool, err := tenancy.NewPool(ctx, string(url), size)
+	if err == nil {
+		p.closers = append(p.closers, pool.Close)
+	}
+	return pool, err
+}
+
+// openCustody opens the key custody twice, as two logins: what serves requests may use keys, what provisions may make
+// and destroy them.
+func (p *platform) openCustody() error {
+	if dir := p.config.SoftwareCustody; dir != "" {
+		s, err := custody.OpenSoftware(dir)
+		if err != nil {
+			return err
+		}
+		p.custodian, p.keymaster = s, s
+		return nil
+	}
+	serving := p.config.Vault
+	serving.Log = p.log
+	provisioning := serving
+	provisioning.Login = p.config.VaultProvisioner
+	for _, open := range []struct {
+		config custody.VaultConfig
+		use    func(*custody.Vault)
+	}{
+		{serving, func(v *custody.Vault) { p.custodian = v }},
+		{provisioning, func(v *custody.Vault) { p.keymaster = v }},
+	} {
+		v, err := custody.OpenVault(open.config)
+		if err != nil {
+			return err
+		}
+		p.closers = append(p.closers, func() { _ = v.Close() })
+		open.use(v)
+	}
+	return nil
+}
+
+// start runs what goes on beside requests until ctx ends.
+func (p *platform) start(ctx context.Context) {
+	p.background.Go(func() { p.directory.Listen(ctx, p.log) })
+	p.background.Go(func() {
+		for wait := 5 * time.Second; sleep(ctx, wait); wait = 30 * time.Second {
+			if err := p.provision.FinishAll(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {
+				p.log.LogAttrs(ctx, slog.LevelWarn, "provisioning: a tenant is still half made", slog.Any("error", err))
+			}
+		}
+	})
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// close waits for what start began and closes connections.
+func (p *platform) close() {
+	p.background.Wait()
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		p.closers[i]()
+	}
+}
+
+// checkDatabase refuses to serve with a role that could do harm, or with a database that is behind.
+func (p *platform) checkDatabase(ctx context.Context) error {
+	err := p.db.Check(ctx)
+	var unsafe *tenancy.UnsafeRoleError
+	switch {
+	case errors.As(err, &unsafe):
+		return fmt.Errorf("GATEHOUSE_DATABASE_URL: %w", err)
+	case err != nil:
+		return fmt.Errorf("the database is not ready: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+// Package tenancytest gives tests an installation of their own on the real Postgres and the real Vault of the run: a
+// database with both login roles, the directory and the template, and least-privilege logins to Vault.
+//
+// The rule for tests above it is a tenant per test, all parallel: tenants are isolated from each other, that is what
+// the product is for, so tests of one installation need not wait for each other.
+package tenancytest
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/migrations"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+)
+
+// Installation is where a platform can be put together.
+type Installation struct {
+	SuperuserURL   string // for looking at things behind the service's back
+	RuntimeURL     string
+	ProvisionerURL string
+
+	Runtime     custody.VaultConfig // logs in with the policy of serving replicas
+	Provisioner custody.VaultConfig // logs in with the policy of provisioning
+}
+
+// Install makes an installation that is gone when the test ends.
+func Install(tb testing.TB) Installation {
+	tb.Helper()
+	in := database(tb, testenv.Database(tb))
+	in.Runtime, in.Provisioner = vault(tb)
+	return in
+}
+
+func database(tb testing.TB, superuserURL string) Installation {
+	tb.Helper()
+	ctx := context.Background()
+	u, err := url.Parse(superuserURL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	// Roles belong to the whole server, which other packages' tests share: so each installation has its own names.
+	suffix := "_" + strings.ToLower(rand.Text()[:10])
+	roles := migrations.Roles{Database: strings.TrimPrefix(u.Path, "/"), Runtime: "runtime" + suffix, RuntimePassword: rand.Text(),
+		Provisioner: "provisioner" + suffix, ProvisionerPassword: rand.Text()}
+	if err := migrations.ApplyRoles(ctx, superuserURL, roles); err != nil {
+		tb.Fatal(err)
+	}
+	in := Installation{SuperuserURL: superuserURL}
+	u.User = url.UserPassword(roles.Runtime, roles.RuntimePassword)
+	in.RuntimeURL = u.String()
+	u.User = url.UserPassword(roles.Provisioner, roles.ProvisionerPassword)
+	in.ProvisionerURL = u.String()
+	if err := migrations.Control(ctx, in.ProvisionerURL); err != nil {
+		tb.Fatal(err)
+	}
+	return in
+}
+
+// bootstrap prepares the run's Vault once: its policies are the same for everybody.
+var bootstrap = struct {
+	sync.Once
+	runtime, provisioner custody.VaultLogin
+	err                  error
+}{}
+
+func vault(tb testing.TB) (runtime, provisioner custody.VaultConfig) {
+	tb.Helper()
+	address, token := testenv.Vault(tb)
+	bootstrap.Do(func() {
+		admin := custody.VaultConfig{Address: address, Login: custody.VaultLogin{Token: custody.Secret(token)}}
+		bootstrap.runtime, bootstrap.provisioner, bootstrap.err = custody.Bootstrap(context.Background(), admin)
+	})
+	if bootstrap.err != nil {
+		tb.Fatal(bootstrap.err)
+	}
+	return custody.VaultConfig{Address: address, Login: bootstrap.runtime}, custody.VaultConfig{Address: address, Login: bootstrap.provisioner}
+}
