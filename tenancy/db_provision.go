@@ -27,14 +27,11 @@ type provisionTx struct{ *pgxpool.Conn }
 
 // inTx runs fn in one transaction, which begins in the control schema.
 func (db ProvisioningDB) inTx(ctx context.Context, fn func(context.Context, provisionTx) error) error {
-	conn, err := db.pool.Acquire(ctx)
+	conn, err := db.begin(ctx)
 	if err != nil {
 		return classify(ctx, err)
 	}
 	defer conn.Release() // a connection still in a transaction is closed, not reused
-	if _, err := conn.Exec(ctx, "begin; set local search_path to "+migrations.ControlSchema); err != nil {
-		return classify(ctx, err)
-	}
 	if err := fn(ctx, provisionTx{conn}); err != nil {
 		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
@@ -43,4 +40,20 @@ func (db ProvisioningDB) inTx(ctx context.Context, fn func(context.Context, prov
 	}
 	_, err = conn.Exec(ctx, "commit")
 	return classify(ctx, err)
+}
+
+// begin is what shows whether the server is there at all, so it is bounded like a request; what follows may take longer,
+// for making a schema is a lot of work.
+func (db ProvisioningDB) begin(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "begin; set local search_path to "+migrations.ControlSchema); err != nil {
+		conn.Release()
+		return nil, err
+	}
+	return conn, nil
 }

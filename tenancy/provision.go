@@ -86,6 +86,9 @@ func (p *Provisioner) create(ctx context.Context, wanted Tenant, file func(Creat
 	if err != nil {
 		return Created{}, err
 	}
+	if err := p.Keys.Ready(ctx); err != nil {
+		return Created{}, KeysError(err)
+	}
 	answer, err := p.reserveWithDomain(ctx, &c, blueprint, file)
 	if err != nil {
 		return Created{}, err

@@ -118,4 +118,8 @@ type Keymaster interface {
 	// Destroy deletes both keys of a tenant for ever. From then on everything signed, sealed or peppered with them is
 	// worthless and every method answers ErrNoKey. Destroying what is not there is no error.
 	Destroy(ctx context.Context, t id.Tenant) error
+
+	// Ready is that of a Custodian. Making keys may take many seconds, so whoever is about to asks first, and learns
+	// within one whether anybody is there.
+	Ready(ctx context.Context) error
 }
