@@ -131,7 +131,8 @@ func testEndedContext(t *testing.T, f fixture) {
 		errs := f.everything(ctx, tenant, sealed)
 		errs["Create"] = f.Create(ctx, tenant, custody.ES256)
 		errs["Destroy"] = f.Destroy(ctx, tenant)
-		errs["Ready"] = f.Ready(ctx)
+		errs["Ready"] = f.Custodian.Ready(ctx)
+		errs["Keymaster.Ready"] = f.Keymaster.Ready(ctx)
 		for name, err := range errs {
 			if !errors.Is(err, ctx.Err()) || !errors.Is(err, custody.ErrUnavailable) {
 				t.Errorf("%s after %v: %v, want that and ErrUnavailable", name, ctx.Err(), err)
@@ -142,7 +143,7 @@ func testEndedContext(t *testing.T, f fixture) {
 }
 
 func testReady(t *testing.T, f fixture) {
-	if err := f.Ready(t.Context()); err != nil {
+	if err := errors.Join(f.Custodian.Ready(t.Context()), f.Keymaster.Ready(t.Context())); err != nil {
 		t.Error(err)
 	}
 }
