@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-const apiKeyColumns = `id, name, prefix, scopes, created_by, created_at, expires_at, last_used_at`
+const apiKeyColumns = `id, name, prefix, scopes, created_by, created_at, expires_at, last_used_at` //nolint:gosec // names of columns
 
 func scanAPIKey(row pgx.CollectableRow) (k APIKey, err error) {
 	err = row.Scan(&k.ID, &k.Name, &k.Prefix, &k.Scopes, &k.CreatedBy, &k.CreatedAt, &k.ExpiresAt, &k.LastUsedAt)

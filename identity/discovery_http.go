@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"github.com/gorilla/mux"
@@ -75,5 +74,5 @@ func (d *Discovery) jwks(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", cacheable)
-	return rest.Respond(w, http.StatusOK, json.RawMessage(keys.JWKS))
+	return rest.Respond(w, http.StatusOK, keys.JWKS)
 }

@@ -75,7 +75,7 @@ func ParsePHC(s string) (PHC, error) {
 	if f == nil {
 		return PHC{}, ErrMalformedHash
 	}
-	p := PHC{Params: Params{Memory: uint32(atoi(f[1])), Time: uint32(atoi(f[2])), Parallelism: uint8(atoi(f[3]))}}
+	p := PHC{Params: Params{Memory: uint32(atoi(f[1])), Time: uint32(atoi(f[2])), Parallelism: uint8(atoi(f[3]))}} //nolint:gosec // the grammar bounds the digits
 	var err, bad error
 	if p.KeyID, err = parseKeyID(f[4]); err != nil {
 		bad = err

@@ -49,7 +49,7 @@ func TestRedacted(t *testing.T) {
 		t.Errorf("password: %s", got)
 	}
 	// fmt asks no Formatter about %p, so there only the pointer inside of Password helps.
-	leaks(t, "password under %p", fmt.Sprintf("%"+"p %"+"p", pw, hidden{pw}))
+	leaks(t, "password under %p", fmt.Sprintf("%"+"p %"+"p", pw, hidden{pw})) //nolint:staticcheck // the wrong verb is the point
 	if got := fmt.Sprintf("%v %+v %#v %s %q %x", hash, hash, hash, hash, hash, hash); got != strings.TrimSpace(strings.Repeat("[redacted] ", 6)) {
 		t.Errorf("hash: %s", got)
 	}
@@ -83,7 +83,7 @@ func TestHashIsStored(t *testing.T) {
 // A Password is made by Parse alone, not by a decoder that would skip the normalising.
 func TestPasswordIsNotDecoded(t *testing.T) {
 	var pw Password
-	if err := json.Unmarshal([]byte(`"correct horse"`), &pw); err == nil {
+	if err := json.Unmarshal([]byte(`"correct horse"`), &pw); err == nil { //nolint:staticcheck // that it cannot be decoded is the point
 		t.Error("JSON decoded a password")
 	}
 }

@@ -16,7 +16,7 @@ type exchange struct {
 	id     string
 	client netip.Addr
 	log    *slog.Logger
-	base   context.Context // of the connection, without the deadline of the request
+	base   context.Context //nolint:containedctx // of the connection, without the deadline of the request; lives as long as the exchange
 	body   io.ReadCloser   // without the limit
 	status int             // 0 until the header was sent
 	bytes  int64

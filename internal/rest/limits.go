@@ -60,8 +60,8 @@ func (l Limits) connection(w http.ResponseWriter) {
 }
 
 type relaxed struct {
-	context.Context
-	values context.Context
+	context.Context                 //nolint:containedctx // it is a context
+	values          context.Context //nolint:containedctx // it is a context
 }
 
 func (c relaxed) Value(key any) any { return c.values.Value(key) }

@@ -101,7 +101,7 @@ func (x *exchange) recover(r *http.Request) {
 	if v == nil {
 		return
 	}
-	if v == http.ErrAbortHandler {
+	if v == http.ErrAbortHandler { //nolint:errorlint // a panic value, which nobody wraps
 		x.cut = true
 		panic(v)
 	}

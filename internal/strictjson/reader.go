@@ -115,7 +115,7 @@ func (r *reader) skip() error {
 
 // end makes sure that nothing follows the object.
 func (r *reader) end() error {
-	if _, err := r.dec.ReadToken(); err != io.EOF {
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return errTrailing
 	}
 	return nil

@@ -33,26 +33,26 @@ type base struct {
 // everything has a member of every kind that Decode knows.
 type everything struct {
 	base
-	S     string             `json:"s,omitzero"`
-	B     bool               `json:"b,omitzero"`
-	I     int                `json:"i,omitzero"`
-	I8    int8               `json:"i8,omitzero"`
-	U8    uint8              `json:"u8,omitzero"`
-	U64   uint64             `json:"u64,omitzero"`
-	F     float64            `json:"f,omitzero"`
-	P     *string            `json:"p,omitzero"`
-	O     Optional[string]   `json:"o,omitzero"`
-	OI    Optional[int]      `json:"oi,omitzero"`
-	N     factor             `json:"n,omitzero"`
-	L     []string           `json:"l,omitzero"`
-	LN    []factor           `json:"ln,omitzero"`
-	M     map[string]float64 `json:"m,omitzero"`
-	R     Raw                `json:"r,omitzero"`
-	T     time.Time          `json:"t,omitzero"`
-	ID    uuid               `json:"id,omitzero"`
-	Self  *everything        `json:"self,omitzero"`
-	Gone  string             `json:"-"`
-	inner string
+	S    string             `json:"s,omitzero"`
+	B    bool               `json:"b,omitzero"`
+	I    int                `json:"i,omitzero"`
+	I8   int8               `json:"i8,omitzero"`
+	U8   uint8              `json:"u8,omitzero"`
+	U64  uint64             `json:"u64,omitzero"`
+	F    float64            `json:"f,omitzero"`
+	P    *string            `json:"p,omitzero"`
+	O    Optional[string]   `json:"o,omitzero"`
+	OI   Optional[int]      `json:"oi,omitzero"`
+	N    factor             `json:"n,omitzero"`
+	L    []string           `json:"l,omitzero"`
+	LN   []factor           `json:"ln,omitzero"`
+	M    map[string]float64 `json:"m,omitzero"`
+	R    Raw                `json:"r,omitzero"`
+	T    time.Time          `json:"t,omitzero"`
+	ID   uuid               `json:"id,omitzero"`
+	Self *everything        `json:"self,omitzero"`
+	Gone string             `json:"-"`
+	_    string
 }
 
 func TestDecodeAccepts(t *testing.T) {

@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"encoding"
+	"errors"
 	"reflect"
 	"strconv"
 	"time"
@@ -81,7 +82,7 @@ func readUint(r *reader, into reflect.Value, at *path) error {
 }
 
 func wholeNumberError(err error) string {
-	if e, ok := err.(*strconv.NumError); ok && e.Err == strconv.ErrRange {
+	if errors.Is(err, strconv.ErrRange) {
 		return "is out of range"
 	}
 	return "must be a whole number"
@@ -95,7 +96,7 @@ func readFloat(r *reader, into reflect.Value, at *path) error {
 	f, err := strconv.ParseFloat(literal, into.Type().Bits())
 	if err != nil {
 		r.bad(at, "is out of range")
-		return nil
+		return nil //nolint:nilerr // the field is reported, the document goes on
 	}
 	into.SetFloat(f)
 	return nil

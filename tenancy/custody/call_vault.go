@@ -69,7 +69,7 @@ func (c *client) withToken(ctx context.Context, method, path string, in, out any
 		return err
 	}
 	err = c.once(ctx, method, path, token, body, out)
-	if errors.Is(err, errConnection) && wait(ctx, 10*time.Millisecond+rand.N(40*time.Millisecond)) {
+	if errors.Is(err, errConnection) && wait(ctx, 10*time.Millisecond+rand.N(40*time.Millisecond)) { //nolint:gosec // jitter is no secret
 		// Typically a kept connection whose other end has restarted; if Vault is really away, this fails as fast.
 		err = c.once(ctx, method, path, token, body, out)
 	}

@@ -30,7 +30,7 @@ func (s *session) run(ctx context.Context) {
 
 func backOff(last time.Duration) time.Duration {
 	next := min(max(2*last, 200*time.Millisecond), 3*time.Second)
-	return next - rand.N(next/4) // replicas that lost Vault together do not come back together
+	return next - rand.N(next/4) //nolint:gosec // jitter is no secret: replicas that lost Vault together do not come back together
 }
 
 // wait returns false if the context ended first.
@@ -101,7 +101,7 @@ func (s *session) keep(ctx context.Context, secret *api.Secret) {
 	for {
 		select {
 		case <-renewed:
-		case <-over:
+		case <-over: //nolint:errcheck // why it ended is told by the next login
 			return
 		case <-s.kick:
 			return

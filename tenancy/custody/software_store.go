@@ -147,7 +147,7 @@ func (s *store) change(ctx context.Context, t id.Tenant, fn func(*keyFile) error
 		if err != nil {
 			return err
 		}
-		return replaceFile(s.path(t), s.kek.Seal(nil, nil, plain, t[:]))
+		return replaceFile(s.path(t), s.kek.Seal(nil, nil, plain, t[:])) //nolint:gosec // NewGCMWithRandomNonce makes the nonce itself
 	})
 }
 

@@ -57,7 +57,7 @@ func verify(t *testing.T, token string, k custody.PublicKey) {
 	if public.KeyID != k.KeyID() || public.Algorithm != string(k.Algorithm) || public.Use != "sig" || !public.IsPublic() {
 		t.Errorf("go-jose reads the JWK as %+v", public)
 	}
-	signed := must(jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(k.Algorithm)}))(t)
+	signed := must(jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(k.Algorithm)}))(t)
 	if _, err := signed.Verify(public); err != nil {
 		t.Errorf("go-jose: %v", err)
 	}
