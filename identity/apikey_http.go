@@ -2,7 +2,6 @@ package identity
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -47,11 +46,11 @@ type createAPIKeyRequest struct {
 // wanted checks the request against the scopes there are and the time it is.
 func (c createAPIKeyRequest) wanted(t tenancy.Tenant, now time.Time) (NewAPIKey, error) {
 	bad := map[string]string{}
-	n := NewAPIKey{Name: strings.TrimSpace(c.Name)}
-	if err := tenancy.CheckName(n.Name); err != nil {
+	var n NewAPIKey
+	var err error
+	if n.Name, err = tenancy.ParseName(c.Name); err != nil {
 		bad["name"] = err.Error()
 	}
-	var err error
 	if n.Scopes, err = parseScopes(c.Scopes, t.Master); err != nil {
 		bad["scopes"] = err.Error()
 	}

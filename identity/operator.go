@@ -25,10 +25,10 @@ func ParseNewUser(email, name string, roles []string, verified bool) (n NewUser,
 	if n.Email, err = ParseEmail(email); err != nil {
 		return n, fmt.Errorf("address %w", err)
 	}
-	if n.Name = name; name == "" {
-		n.Name, _, _ = strings.Cut(email, "@")
+	if name == "" {
+		name, _, _ = strings.Cut(email, "@")
 	}
-	if err := tenancy.CheckName(n.Name); err != nil {
+	if n.Name, err = tenancy.ParseName(name); err != nil {
 		return n, fmt.Errorf("name %w", err)
 	}
 	for _, r := range roles {
@@ -43,10 +43,7 @@ func ParseNewUser(email, name string, roles []string, verified bool) (n NewUser,
 
 // ParseNewAPIKey reads a key as an operator types one; no scopes are all of them.
 func ParseNewAPIKey(t tenancy.Tenant, name string, scopes []string) (n NewAPIKey, err error) {
-	if n.Name = name; name != "" {
-		err = tenancy.CheckName(name)
-	}
-	if err != nil {
+	if n.Name, err = tenancy.ParseName(name); err != nil {
 		return n, fmt.Errorf("name %w", err)
 	}
 	for _, s := range scopes {

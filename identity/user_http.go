@@ -70,8 +70,8 @@ func (c *createUserRequest) Validate() map[string]string {
 	var err error
 	u.Email, err = ParseEmail(c.Email)
 	check("email", err)
-	u.Name = strings.TrimSpace(c.Name)
-	check("name", tenancy.CheckName(u.Name))
+	u.Name, err = tenancy.ParseName(c.Name)
+	check("name", err)
 	u.Roles = []Role{RoleUser}
 	if c.Roles != nil {
 		u.Roles, err = parseRoles(c.Roles)
@@ -167,8 +167,8 @@ type updateUserRequest struct {
 func (u *updateUserRequest) Validate() map[string]string {
 	bad := map[string]string{}
 	if u.Name.Set {
-		name := strings.TrimSpace(u.Name.Value)
-		if err := tenancy.CheckName(name); err != nil {
+		name, err := tenancy.ParseName(u.Name.Value)
+		if err != nil {
 			bad["name"] = err.Error()
 		}
 		u.change.Name = &name

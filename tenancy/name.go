@@ -9,15 +9,22 @@ import (
 	"golang.org/x/text/language"
 )
 
-// CheckName is the rule for names of people and tenants: 1 to 100 characters, none of them a control character.
-func CheckName(s string) error {
+// ParseName reads the name of a person, tenant or key: 1 to 100 characters without the white space around them. Refused
+// are control characters, which a line feed in a log or a mail header is, and the marks that turn the direction of
+// writing, by which one name can be made to look like another.
+func ParseName(s string) (string, error) {
+	if strings.ContainsFunc(s, unseen) {
+		return "", errors.New("must not hold control characters")
+	}
+	s = strings.TrimSpace(s)
 	if n := utf8.RuneCountInString(s); n < 1 || n > 100 {
-		return errors.New("must be 1 to 100 characters")
+		return "", errors.New("must be 1 to 100 characters")
 	}
-	if strings.ContainsFunc(s, unicode.IsControl) {
-		return errors.New("must not hold control characters")
-	}
-	return nil
+	return s, nil
+}
+
+func unseen(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' || r == '\uFEFF'
 }
 
 func parseLocale(s string) (string, error) {

@@ -2,7 +2,6 @@ package tenancy
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
@@ -26,11 +25,12 @@ func (p *Platform) wanted(c createRequest) (Tenant, error) {
 			bad[field] = err.Error()
 		}
 	}
-	t := Tenant{Name: strings.TrimSpace(c.Name), Locale: "en", Region: deref(c.Region), Database: deref(c.Database)}
+	t := Tenant{Locale: "en", Region: deref(c.Region), Database: deref(c.Database)}
 	var err error
 	t.Slug, err = ParseNewSlug(c.Slug)
 	check("slug", err)
-	check("name", CheckName(t.Name))
+	t.Name, err = ParseName(c.Name)
+	check("name", err)
 	if c.Locale != nil {
 		t.Locale, err = parseLocale(*c.Locale)
 		check("locale", err)
@@ -40,8 +40,8 @@ func (p *Platform) wanted(c createRequest) (Tenant, error) {
 		check("owner_email", err)
 	}
 	if c.OwnerName != nil {
-		t.OwnerName = strings.TrimSpace(*c.OwnerName)
-		check("owner_name", CheckName(t.OwnerName))
+		t.OwnerName, err = ParseName(*c.OwnerName)
+		check("owner_name", err)
 		if c.OwnerEmail == nil {
 			bad["owner_email"] = "is required with owner_name"
 		}

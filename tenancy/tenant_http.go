@@ -2,7 +2,6 @@ package tenancy
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -135,8 +134,8 @@ func (u updateRequest) change(was Tenant) (c Change, err error) {
 		bad["slug"] = "cannot be changed"
 	}
 	if u.Name.Set {
-		name := strings.TrimSpace(u.Name.Value)
-		if err := CheckName(name); err != nil {
+		name, err := ParseName(u.Name.Value)
+		if err != nil {
 			bad["name"] = err.Error()
 		}
 		c.Name = &name

@@ -34,7 +34,7 @@ func tenantCreate(p process) *cobra.Command {
 		if t.Name == "" {
 			t.Name = args[0]
 		}
-		if err := tenancy.CheckName(t.Name); err != nil {
+		if t.Name, err = tenancy.ParseName(t.Name); err != nil {
 			return fmt.Errorf("name %w", err)
 		}
 		if !t.SigningAlgorithm.Valid() {
