@@ -98,7 +98,10 @@ func (s *APIKeys) list(w http.ResponseWriter, r *http.Request, by Caller) error 
 	if err != nil {
 		return err
 	}
-	after, _ := id.ParseAPIKey(page.After)
+	after, err := rest.After(page, id.ParseAPIKey)
+	if err != nil {
+		return err
+	}
 	keys, err := s.List(r.Context(), by.Tenant, after, page.Fetch())
 	if err != nil {
 		return err

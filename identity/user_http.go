@@ -111,8 +111,14 @@ func (s *Users) list(w http.ResponseWriter, r *http.Request, by Caller) error {
 	if err != nil {
 		return err
 	}
-	after, _ := id.ParseUser(page.After)
-	q := r.URL.Query()
+	after, err := rest.After(page, id.ParseUser)
+	if err != nil {
+		return err
+	}
+	q, err := rest.Query(r)
+	if err != nil {
+		return err
+	}
 	var email Email
 	if text := q.Get("email"); text != "" {
 		if email, err = ParseEmail(text); err != nil {
