@@ -21,7 +21,11 @@ func tenantCommand(p process) *cobra.Command {
 
 func tenantCreate(p process) *cobra.Command {
 	var name, owner, ownerName, algorithm string
-	c := &cobra.Command{Use: "create SLUG", Short: "Create a tenant and print its administration key, once", Args: exactly(1)}
+	c := &cobra.Command{
+		Use: "create SLUG", Short: "Create a tenant and print its administration key, once", Args: exactly(1),
+		Long: "Create a tenant and print its administration key, once. The slug " + string(tenancy.PlatformSlug) + " makes the platform's own tenant, whose\n" +
+			"keys and administrators make tenants over HTTP.",
+	}
 	addFlags(c)
 	c.Flags().StringVar(&name, "name", "", "name of the tenant (default: its slug)")
 	c.Flags().StringVar(&owner, "owner-email", "", "address of its first owner")
@@ -30,7 +34,9 @@ func tenantCreate(p process) *cobra.Command {
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
 		t := tenancy.Tenant{Name: name, Locale: "en", OwnerName: ownerName, SigningAlgorithm: custody.Algorithm(algorithm)}
 		var err error
-		if t.Slug, err = tenancy.ParseNewSlug(args[0]); err != nil {
+		if t.Slug, err = tenancy.ParseNewSlug(args[0]); args[0] == string(tenancy.PlatformSlug) {
+			t.Slug, t.Master = tenancy.PlatformSlug, true
+		} else if err != nil {
 			return fmt.Errorf("slug %q %w", args[0], err)
 		}
 		if t.Name == "" {
