@@ -154,7 +154,7 @@ func TestConfigurationPage(t *testing.T) {
 	}
 	want := before + begin + "\n" + settingsTable() + "\n" + end + after
 	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // a page
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if string(text) != want {

@@ -31,12 +31,8 @@ func devCommand(p process) *cobra.Command {
 	c.Flags().StringVar(&state, "state", ".dev", "folder that holds everything; remove it to start afresh")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen on, on this machine's loopback only")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		d := &dev{process: p, listen: listen}
-		err := d.run(c.Context(), state)
-		if err != nil && c.Context().Err() != nil {
-			return nil // Ctrl-C during the start is a wish, not a failure
-		}
-		return err
+		d := &dev{process: p, listen: listen, ended: make(chan error, 2)}
+		return d.run(c.Context(), state)
 	}
 	return c
 }
@@ -47,10 +43,15 @@ type dev struct {
 	listen  string
 	state   devState
 	cleanup []func() error
+	serving bool
+	ended   chan error // gets what ended by itself of that which the service stands on
 }
 
 func (d *dev) run(ctx context.Context, dir string) (err error) {
 	defer func() {
+		if ctx.Err() != nil && !d.serving {
+			err = nil // Ctrl-C during the start is a wish; that something does not stop is a failure all the same
+		}
 		for i := len(d.cleanup) - 1; i >= 0; i-- {
 			err = errors.Join(err, d.cleanup[i]())
 		}
@@ -134,7 +135,17 @@ func (d *dev) runPostgres(ctx context.Context) (superuserURL string, err error) 
 		return "", err
 	}
 	d.cleanup = append(d.cleanup, postgres.Stop)
+	d.watch("Postgres", postgres.Done(), "postgres.log")
 	return postgres.SuperuserURL(), nil
+}
+
+// watch tells serve when a program ends that it cannot do without. A platform that answers 503 to everything would leave
+// its user to find out why.
+func (d *dev) watch(name string, done <-chan struct{}, log string) {
+	go func() {
+		<-done
+		d.ended <- fmt.Errorf("%s has ended by itself; its log is %s", name, d.state.path(log))
+	}()
 }
 
 func (d *dev) migrate(ctx context.Context, url string) error {
@@ -181,9 +192,12 @@ func (d *dev) serve(ctx context.Context, cfg config, listener net.Listener) erro
 		return errors.Join(err, server.Close())
 	}
 	d.summary(cfg, demo)
+	d.serving = true
 	select {
 	case err := <-failed:
 		return err
+	case err := <-d.ended:
+		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
 	d.say("stopping ...")

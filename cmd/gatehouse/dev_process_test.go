@@ -130,7 +130,7 @@ func (p *program) refuses(text string) {
 	lines := strings.Split(strings.TrimSpace(p.stderr.String()), "\n")
 	last := lines[len(lines)-1]
 	if code != 1 || !strings.HasPrefix(last, "gatehouse: ") || !strings.Contains(last, text) {
-		p.t.Errorf("exit code %d, want 1 and a sentence with %q:\n%s", code, text, p.stderr.String())
+		p.t.Errorf("%v: exit code %d, want 1 and a sentence with %q:\n%s", p.cmd.Args[1:], code, text, p.stderr.String())
 	}
 	for _, line := range lines[:len(lines)-1] {
 		if !strings.HasSuffix(line, "...") && !strings.HasPrefix(line, "{") { // progress and the log; what went wrong is one line

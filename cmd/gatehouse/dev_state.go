@@ -43,7 +43,8 @@ func (s devState) roles() migrations.Roles {
 // openState takes the state folder for this run and reads or makes its secrets.
 func (d *dev) openState(dir string) error {
 	d.state.dir = absolute(dir)
-	if err := os.MkdirAll(d.state.dir, 0o711); err != nil { //nolint:gosec // Postgres runs as another account and has to get through
+	// Started by root, Postgres runs as another account and has to get through.
+	if err := os.MkdirAll(d.state.dir, 0o711); err != nil {
 		return fmt.Errorf("cannot make the state folder: %w", err)
 	}
 	lock := flock.New(d.state.path("lock"))

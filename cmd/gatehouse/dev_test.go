@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -163,13 +164,11 @@ func TestDevRefusesAtOnce(t *testing.T) {
 		"files before":         {kept(custodySoftware), free, "would use the Vault of VAULT_ADDR", []string{"VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN=x"}},
 		"another Vault before": {kept(custodyAddress), free, "set VAULT_ADDR and VAULT_TOKEN as before", nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			launch(t, c.env, "dev", "--state", c.state, "--listen", c.listen).refuses(c.want)
-			nothingLeft(t, root)
-			if left, _ := filepath.Glob(filepath.Join(c.state, "postgres", "data*")); left != nil {
-				t.Errorf("made before it refused: %v", left)
-			}
-		})
+		launch(t, c.env, "dev", "--state", c.state, "--listen", c.listen).refuses(c.want)
+		nothingLeft(t, root)
+		if left, _ := filepath.Glob(filepath.Join(c.state, "postgres", "data*")); left != nil {
+			t.Errorf("%s: made before it refused: %v", name, left)
+		}
 	}
 }
 
@@ -198,7 +197,19 @@ func TestDevHalfWritten(t *testing.T) {
 	}
 	p, again := startDev(t, state)
 	sameFacts(t, f, again)
-	p.stop(syscall.SIGINT, state)
+
+	// And a Postgres that somebody killed: a platform that stays would answer 503 to everything.
+	text, err := os.ReadFile(filepath.Join(state, "postgres", "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.SplitN(string(text), "\n", 2)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+	p.refuses("Postgres has ended by itself")
+	eventually(t, 10*time.Second, "its orphans are gone", func() bool { return len(processesOf(state)) == 0 })
 }
 
 // An interrupt in the middle of a start is a wish: everything is stopped, and it is no failure. The folder's name is one
