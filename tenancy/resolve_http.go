@@ -11,8 +11,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 )
 
+// Admitted is a caller whom a Guard let in.
+type Admitted struct {
+	Tenant Tenant // whose the request is, and the caller too
+	Caller string // who in the tenant, as a name for what is kept per caller
+}
+
 // Handler is an operation of one tenant.
-type Handler func(w http.ResponseWriter, r *http.Request, t Tenant) error
+type Handler func(w http.ResponseWriter, r *http.Request, by Admitted) error
 
 // Guard admits callers to administrative operations. Identity satisfies it. The operation runs only for a caller of
 // the request's own tenant who is its administrator or holds a key with the scope; Platform besides wants that tenant

@@ -216,7 +216,7 @@ func TestARepeatedCallHasNoMoreRightsThanItsCaller(t *testing.T) {
 	t.Parallel()
 	tt := sharedPlatform(t).newTenant(t)
 	body := map[string]any{"name": "strong", "scopes": []string{"users:read", "users:write"}}
-	header := map[string]string{"Idempotency-Key": "guessable"}
+	header := map[string]string{"Idempotency-Key": uniqueName()}
 	made := tt.at(t, "POST", "/v1/api-keys", request{key: tt.key, body: body, header: header}).want(t, 201, "")
 	weak, _ := tt.newKey(t, "keys:write")
 	tt.at(t, "POST", "/v1/api-keys", request{key: weak, body: body, header: header}).want(t, 403, "forbidden")
@@ -224,6 +224,11 @@ func TestARepeatedCallHasNoMoreRightsThanItsCaller(t *testing.T) {
 	if a := tt.at(t, "POST", "/v1/api-keys", request{key: peer, body: body, header: header}); a.text("raw_key") == made.text("raw_key") {
 		t.Error("another caller is shown the secret of the first")
 	}
+	// A platform key that may make tenants is not shown the key to one that another made.
+	tenant := request{method: "POST", path: "/v1/tenants", key: tt.platformKey, header: header, body: map[string]any{"name": "N", "slug": uniqueName()}}
+	tt.do(t, tenant).want(t, 201, "")
+	tenant.key, _ = tt.platformTenant(t).newKey(t, "tenants:write")
+	tt.do(t, tenant).want(t, 409, "slug_taken")
 	administrator := map[string]any{"email": "root@people.example", "name": "R", "roles": []string{"admin"}}
 	tt.at(t, "POST", "/v1/users", request{key: tt.key, body: administrator, header: header}).want(t, 201, "")
 	writer, _ := tt.newKey(t, "users:write")
