@@ -205,6 +205,36 @@ func TestWhatPostgresRefusesForNow(t *testing.T) {
 		}
 		check(t, db.InTx(t.Context(), tenant, names))
 	})
+	t.Run("the network is cut", func(t *testing.T) {
+		t.Parallel()
+		tenant := p.tenant(t)
+		network := newRelay(t, p.RuntimeURL)
+		pool := openPool(t, network.url, 1)
+		db := NewDB(DBOptions{Control: pool, Tenants: map[string]*pgxpool.Pool{testDatabase: pool}})
+		for what, end := range map[string]func(context.Context, Tx) error{
+			"in a transaction": names,
+			"in a statement": func(ctx context.Context, tx Tx) error {
+				defer time.AfterFunc(50*time.Millisecond, network.cut).Stop()
+				_, err := tx.Exec(ctx, "select pg_sleep(1)")
+				return err
+			},
+			"in a query": func(ctx context.Context, tx Tx) error {
+				defer time.AfterFunc(50*time.Millisecond, network.cut).Stop()
+				return tx.QueryRow(ctx, "select pg_sleep($1)", 1).Scan(nil)
+			},
+			"before the commit": func(context.Context, Tx) error { return nil },
+		} {
+			unavailable(t, what, func() error {
+				return db.InTx(t.Context(), tenant, func(ctx context.Context, tx Tx) error {
+					if what == "in a transaction" || what == "before the commit" {
+						network.cut()
+					}
+					return end(ctx, tx)
+				})
+			})
+			check(t, db.InTx(t.Context(), tenant, names))
+		}
+	})
 	t.Run("the outcome of the commit is unknown", func(t *testing.T) {
 		t.Parallel()
 		tenant := p.tenant(t)
