@@ -152,10 +152,10 @@ func TestABadLoginNamesAllItsBadFields(t *testing.T) {
 		{"a long s in a member", `{"email":"a@people.example","paſſword":"x"}`, "password,paſſword"},
 		{"several at once", `{"email":"x","password":"","tenant_slug":false,"more":1}`, "email,more,password,tenant_slug"},
 	} {
-		a := tt.at(t, "POST", "/v1/auth/login", request{body: c.body})
-		if !t.Run(c.name, func(t *testing.T) { a.wantFields(t, c.fields) }) {
-			t.Logf("%s", a.body)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			tt.at(t, "POST", "/v1/auth/login", request{body: c.body}).wantFields(t, c.fields)
+		})
 	}
 	for name, body := range map[string]string{
 		"a duplicate member":          `{"email":"a@people.example","password":"x","password":"y"}`,
@@ -184,6 +184,7 @@ func TestABadLoginNamesAllItsBadFields(t *testing.T) {
 		"a name that is not a string": `{email:"a@people.example","password":"x"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			tt.at(t, "POST", "/v1/auth/login", request{body: body}).want(t, 400, "invalid_request")
 		})
 	}
@@ -302,7 +303,10 @@ func TestALoginFindsItsTenantByExactlyTheRules(t *testing.T) {
 		{name: "an e-mail domain used as a host", host: domain, status: 404, code: "not_found"},
 		{name: "a forwarded host from nobody we trust", host: globex.host, header: map[string]string{"X-Forwarded-Host": acme.host}, status: 401, code: "invalid_credentials"},
 	} {
-		t.Run(c.name, func(t *testing.T) { login(c.host, c.path, c.slug, c.header).want(t, c.status, c.code) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			login(c.host, c.path, c.slug, c.header).want(t, c.status, c.code)
+		})
 	}
 	// On the shared host nothing else says whose a person without a proved domain is.
 	tp.do(t, request{method: "POST", path: "/v1/auth/login", body: map[string]any{"email": globexEmail, "password": goodPassword}}).want(t, 401, "invalid_credentials")
@@ -359,6 +363,7 @@ func TestALoginDuringASuspensionLeavesNoSession(t *testing.T) {
 		"deleted":   `delete from users where id = $1`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			email, userID := tt.newUser(t)
 			admin := tt.superuser(t)
 			tx, err := admin.Begin(t.Context())

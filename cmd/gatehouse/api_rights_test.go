@@ -253,6 +253,7 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		tt.at(t, "PUT", "/v1/users/"+id, request{key: tt.key, body: body}).want(t, 200, "")
 	}
 	t.Run("demoted", func(t *testing.T) {
+		t.Parallel()
 		admin, id := tt.signIn(t, "admin")
 		users(request{bearer: admin}).want(t, 200, "")
 		put(id, map[string]any{"roles": []string{"user"}})
@@ -266,6 +267,7 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		users(request{bearer: admin}).want(t, 403, "forbidden")
 	})
 	t.Run("promoted", func(t *testing.T) {
+		t.Parallel()
 		token, id := tt.signIn(t)
 		users(request{bearer: token}).want(t, 403, "forbidden")
 		put(id, map[string]any{"roles": []string{"admin", "user"}})
@@ -278,6 +280,7 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		"made inactive": func(id string, active bool) { put(id, map[string]any{"active": active}) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			admin, id := tt.signIn(t, "admin")
 			suspend(id, false)
 			users(request{bearer: admin}).want(t, 401, "unauthenticated")
@@ -287,6 +290,7 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		})
 	}
 	t.Run("deleted", func(t *testing.T) {
+		t.Parallel()
 		admin, id := tt.signIn(t, "admin")
 		tt.at(t, "DELETE", "/v1/users/"+id, request{key: tt.key}).want(t, 204, "")
 		users(request{bearer: admin}).want(t, 401, "unauthenticated")
@@ -297,23 +301,27 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		users(request{bearer: admin}).want(t, 200, "")
 	})
 	t.Run("a revoked key", func(t *testing.T) {
+		t.Parallel()
 		key, id := tt.newKey(t, "users:read")
 		users(request{key: key}).want(t, 200, "")
 		tt.at(t, "DELETE", "/v1/api-keys/"+id, request{key: tt.key}).want(t, 204, "")
 		users(request{key: key}).want(t, 401, "unauthenticated")
 	})
 	t.Run("an expired key", func(t *testing.T) {
+		t.Parallel()
 		key, id := tt.newKey(t, "users:read")
 		users(request{key: key}).want(t, 200, "")
 		tt.exec(t, `update api_keys set expires_at = now() - interval '1 millisecond' where id = $1`, id)
 		users(request{key: key}).want(t, 401, "unauthenticated")
 	})
 	t.Run("an expired session", func(t *testing.T) {
+		t.Parallel()
 		admin, id := tt.signIn(t, "admin")
 		tt.exec(t, `update sessions set expires_at = now() - interval '1 millisecond' where user_id = $1`, id)
 		users(request{bearer: admin}).want(t, 401, "unauthenticated")
 	})
 	t.Run("a key changed by one letter", func(t *testing.T) {
+		t.Parallel()
 		key, _ := tt.newKey(t, "users:read")
 		last := "A"
 		if strings.HasSuffix(key, last) {
