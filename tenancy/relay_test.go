@@ -1,7 +1,6 @@
 package tenancy
 
 import (
-	"io"
 	"net"
 	"net/url"
 	"sync"
@@ -14,6 +13,7 @@ type relay struct {
 
 	mu    sync.Mutex
 	conns []net.Conn
+	still sync.RWMutex // held for writing: nothing passes, and nobody is told
 }
 
 func newRelay(t testing.TB, to string) *relay {
@@ -40,11 +40,33 @@ func newRelay(t testing.TB, to string) *relay {
 			r.mu.Lock()
 			r.conns = append(r.conns, client, upstream)
 			r.mu.Unlock()
-			go func() { _, _ = io.Copy(upstream, client); _ = upstream.Close() }()
-			go func() { _, _ = io.Copy(client, upstream); _ = client.Close() }()
+			go r.pass(upstream, client)
+			go r.pass(client, upstream)
 		}
 	}()
 	return r
+}
+
+func (r *relay) pass(to, from net.Conn) {
+	defer to.Close()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		r.still.RLock()
+		if n > 0 {
+			_, err = to.Write(buffer[:n])
+		}
+		r.still.RUnlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// freeze loses everything on its way until the thaw, as a dropped entry of a firewall does.
+func (r *relay) freeze() (thaw func()) {
+	r.still.Lock()
+	return sync.OnceFunc(r.still.Unlock)
 }
 
 // cut ends all connections there are; new ones may be made.
