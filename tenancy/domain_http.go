@@ -54,6 +54,8 @@ func (c *claimRequest) Validate() map[string]string {
 	var err error
 	if c.host, err = ParseDomain(c.Domain); err != nil {
 		bad["domain"] = err.Error()
+	} else if len(Domain{Domain: c.host}.RecordName()) > 253 {
+		bad["domain"] = "is too long: there is no room for the name of the record that proves it"
 	}
 	if c.Uses == nil {
 		c.Uses = []Use{UseHost}
