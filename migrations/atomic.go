@@ -39,7 +39,9 @@ func (a *atomic) Run(file io.Reader) error {
 	if err != nil {
 		return err
 	}
-	text := string(body) + fmt.Sprintf("\n;\ndelete from %s;\n", a.table)
+	// A change of a table waits for whoever reads it, and everybody after waits for the change. Better to fail and be run
+	// again.
+	text := "select set_config('lock_timeout', '3s', true);\n" + string(body) + fmt.Sprintf("\n;\ndelete from %s;\n", a.table)
 	if a.target != database.NilVersion {
 		text += fmt.Sprintf("insert into %s (version, dirty) values (%d, false);\n", a.table, a.target)
 	}

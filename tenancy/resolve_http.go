@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -52,7 +53,12 @@ func (f Front) Site(r *http.Request) (Site, error) {
 	if c.APIKey != "" {
 		h.Credential = append(h.Credential, claimedByKey(c.APIKey))
 	}
-	return f.Resolver.Site(r.Context(), h)
+	site, err := f.Resolver.Site(r.Context(), h)
+	if err != nil {
+		// The one thing that tells an operator why a proxy's requests find nobody.
+		rest.AddLogAttrs(r.Context(), slog.String("host", h.Host[:min(len(h.Host), 255)]))
+	}
+	return site, err
 }
 
 // Tenant is whose a request without a tenant_slug in its body is.

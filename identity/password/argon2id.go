@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
-// Pepper is the keyed step (D7): an HMAC of input under the tenant's key, which its custodian never gives away.
+// Pepper is the keyed step: an HMAC of input under the tenant's key, which its custodian never gives away.
 // Version 0 asks for the newest key. It answers 32 bytes and the version used, from 1; asked for a version, it uses
 // that one or fails. It may take a network round trip; it must not look at anything but its arguments, so that it costs
 // the same for users who exist and users who do not.

@@ -14,7 +14,7 @@
 //     in one form, so no path can hash or compare another. The tables are those of golang.org/x/text: Unicode never
 //     changes the form of an assigned character, but one that was unassigned when its owner chose it may change.
 //   - Whoever looks a user up and finds none must call Verify all the same, with the zero Hash. A login that answers
-//     without a hash tells who exists, by time (R10).
+//     without a hash tells who exists, by time.
 //   - The time of a hash is that of its parameters. After DefaultParams was raised, or with imports, a failed login on an
 //     old hash takes another time than on nobody's, until its owner has signed in and it was made anew.
 //   - Hash and Verify take tens of milliseconds and a round trip to the custodian: never inside of a transaction.
@@ -32,5 +32,5 @@
 // MB. GOMEMLIMIT is worth setting, to nine tenths of the container's limit.
 //
 // Verify costs 0.88 to 0.92 of one bare argon2.IDKey (BenchmarkVerifyOverBare, the custodian not counted). BenchmarkNobody
-// shows R10 for this package.
+// shows that for this package.
 package password
