@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,25 +124,16 @@ func (p *Provisioner) reserveWithDomain(ctx context.Context, c *Created, bluepri
 }
 
 func (p *Provisioner) plan(wanted Tenant) (Created, string, error) {
+	if bad := p.misplaced(wanted.Database, wanted.Region); len(bad) > 0 {
+		return Created{}, "", problem.Fields(bad)
+	}
 	t := wanted
 	t.ID, t.State = id.NewTenant(), Active
 	t.CreatedAt = p.Now().UTC().Truncate(time.Microsecond) // what Postgres keeps
 	t.UpdatedAt = t.CreatedAt
-	if t.Database == "" {
-		t.Database = p.Database
-	}
-	if t.Region == "" {
-		t.Region = p.Region
-	}
-	if t.SigningAlgorithm == "" {
-		t.SigningAlgorithm = custody.ES256
-	}
-	if _, ok := p.Placements[t.Database]; !ok {
-		return Created{}, "", problem.Field("database", "is not a configured database")
-	}
-	if t.Region != p.Region {
-		return Created{}, "", problem.Field("region", "is not the region of this installation")
-	}
+	t.Database = cmp.Or(t.Database, p.Database)
+	t.Region = cmp.Or(t.Region, p.Region)
+	t.SigningAlgorithm = cmp.Or(t.SigningAlgorithm, custody.Default)
 	t.SchemaVersion = migrations.LatestTenant
 	plan, err := p.Furnisher.Plan(t)
 	if err != nil {
@@ -149,6 +141,18 @@ func (p *Provisioner) plan(wanted Tenant) (Created, string, error) {
 	}
 	t.OwnerID = plan.OwnerID
 	return Created{t, plan.AdminKey}, plan.Blueprint, nil
+}
+
+// misplaced says what is wrong with where a tenant is wanted; a place not named is this installation's own.
+func (p *Provisioner) misplaced(database, region string) map[string]string {
+	bad := map[string]string{}
+	if _, ok := p.Placements[cmp.Or(database, p.Database)]; !ok {
+		bad["database"] = "is not a configured database"
+	}
+	if cmp.Or(region, p.Region) != p.Region {
+		bad["region"] = "is not the region of this installation"
+	}
+	return bad
 }
 
 // complete takes a reserved tenant through the other steps.
@@ -225,6 +229,9 @@ func (p *Provisioner) FinishAll(ctx context.Context, age time.Duration) error {
 	}
 	var failed []error
 	for _, u := range unfinished {
+		if ctx.Err() != nil {
+			break // we are being shut down; whoever comes next goes on
+		}
 		if err := p.complete(ctx, u.tenant, u.blueprint); err != nil {
 			failed = append(failed, err)
 			continue
