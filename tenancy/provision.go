@@ -193,14 +193,16 @@ func (p *Provisioner) step(name string) error {
 	return p.afterStep(name)
 }
 
-// build makes role, schema and contents in one transaction.
+// build makes role, schema and contents in one transaction. A schema that is there is therefore complete, and is left
+// alone: a finisher that comes late may find a tenant in use, and would give its administrators back the first key that
+// they have revoked meanwhile.
 func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.PublicKey, blueprint string) error {
 	place, ok := p.Placements[t.Database]
 	if !ok {
 		return fmt.Errorf("tenancy: database %q is not configured here", t.Database)
 	}
 	return place.inTx(ctx, func(ctx context.Context, c provisionTx) error {
-		if err := makeSchema(ctx, c, namespace(t.ID), place.runtimeRole); err != nil {
+		if made, err := makeSchema(ctx, c, namespace(t.ID), place.runtimeRole); err != nil || !made {
 			return err
 		}
 		tx := Tx{c.Conn, t}
