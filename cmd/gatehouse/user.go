@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,8 +17,8 @@ import (
 )
 
 func userCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant"}
-	c.AddCommand(userCreate(p), userList(p), userSuspend(p))
+	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant, and set their passwords"}
+	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userPassword(p))
 	return c
 }
 
@@ -55,7 +54,7 @@ func userCreate(p process) *cobra.Command {
 			return err
 		}
 		if withPassword {
-			if n.Password, err = passwordFrom(os.Stdin); err != nil {
+			if n.Password, err = passwordFrom(p.stdin); err != nil {
 				return err
 			}
 		}
@@ -112,6 +111,36 @@ func userSuspend(p process) *cobra.Command {
 		}
 		state := map[bool]string{true: "active", false: "suspended"}[active]
 		fmt.Fprintf(p.stdout, "%s is %s\n", u.Email, state)
+		return nil
+	})
+	return c
+}
+
+func userPassword(p process) *cobra.Command {
+	var verified bool
+	c := &cobra.Command{
+		Use: "password SLUG EMAIL", Short: "Set a user's password and end their sessions", Args: exactly(2),
+		Long: "Set a user's password, which is one line of standard input, and end their sessions. It is how the owner that\n" +
+			"`gatehouse tenant create --owner-email` made gets one, with --verified, and people who are locked out get another.",
+	}
+	addFlags(c)
+	c.Flags().BoolVar(&verified, "verified", false, "take the address as verified")
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, u, err := pl.user(ctx, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		pw, err := passwordFrom(p.stdin)
+		if err != nil {
+			return err
+		}
+		if err := pl.users.SetPassword(ctx, t, u.ID, pw, verified); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s has a new password and no session\n", u.Email)
+		if !verified && !u.EmailVerified {
+			fmt.Fprintln(p.stdout, "the address is not verified, so signing in is refused: run this with --verified if it is theirs")
+		}
 		return nil
 	})
 	return c
