@@ -146,7 +146,7 @@ func TestEveryTenantHasTheSameTables(t *testing.T) {
 }
 
 // TestACrashAfterAnyStepIsMadeGood: by another replica's FinishAll, or by whoever repeats the call with its key.
-func TestACrashAfterAnyStepIsMadeGood(t *testing.T) {
+func TestACrashAfterAnyStepIsMadeGood(t *testing.T) { //nolint:tparallel // FinishAll of one would finish the others'
 	t.Parallel()
 	p := newPlatform(t)
 	listen(t, p.directory)
@@ -270,12 +270,12 @@ func (f furnishing) Furnish(ctx context.Context, tx Tx, blueprint string) error 
 func TestFinishersMayRace(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)
-	reference, w := owned(), owned()
+	reference := owned()
 	_, err := p.provision.Create(t.Context(), reference)
 	check(t, err)
 	for _, step := range []string{"reserve", "keys", "schema"} {
-		w = owned()
-		_, err = p.crashing(step).Create(t.Context(), w)
+		w := owned()
+		_, err := p.crashing(step).Create(t.Context(), w)
 		if !errors.Is(err, errCrash) {
 			t.Fatal(err)
 		}
