@@ -35,7 +35,8 @@ type ProvisionerOptions struct {
 	Region       string
 	Keys         custody.Keymaster
 	Furnisher    Furnisher
-	DomainSuffix Host // if set, each new tenant is given {slug}.{suffix} as its proved primary domain
+	Reserved     []Host // hosts of the platform, which no tenant is given
+	DomainSuffix Host   // if set, each new tenant is given {slug}.{suffix} as its proved primary domain
 	Now          func() time.Time
 	Log          *slog.Logger
 

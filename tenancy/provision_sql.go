@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -92,6 +93,9 @@ func (p *Provisioner) freeDomain(ctx context.Context, s Slug) (Host, error) {
 		return "", nil
 	}
 	h := Host(string(s) + "." + string(p.DomainSuffix))
+	if slices.ContainsFunc(p.Reserved, func(r Host) bool { return h.Within(r) && r != p.DomainSuffix || r.Within(h) }) {
+		return "", nil
+	}
 	err := p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		var held bool
 		err := c.QueryRow(ctx, `select exists (select from domains where domain = $1 and verified_at is not null)`, h).Scan(&held)

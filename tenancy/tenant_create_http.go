@@ -3,6 +3,7 @@ package tenancy
 import (
 	"net/http"
 
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 )
 
@@ -70,5 +71,6 @@ func (p *Platform) create(w http.ResponseWriter, r *http.Request, by Admitted) e
 	if err != nil {
 		return err
 	}
+	p.Directory.Forget(id.Tenant{}) // its names led nowhere so far, and its maker may use them at once
 	return rest.Respond(w, http.StatusCreated, body)
 }

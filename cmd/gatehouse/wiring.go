@@ -74,7 +74,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 		Control:    provisioning,
 		Placements: map[string]tenancy.ProvisioningDB{c.Database: provisioning},
 		Database:   c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{},
-		DomainSuffix: c.TenantDomain, Now: now, Log: log,
+		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
 	})
 	p.domains = tenancy.NewDomains(p.domainOptions(now))
 
