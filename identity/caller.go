@@ -92,9 +92,13 @@ func (c Caller) mayTouch(roles []Role) bool {
 // freshLogin is how long after signing in a user may do what could take the account over.
 const freshLogin = 10 * time.Minute
 
-// fresh refuses a user who signed in too long ago with 403 reauthentication_required. A key has no login to repeat.
-func (c Caller) fresh(now time.Time) error {
-	if c.Session != nil && now.Sub(c.Session.AuthTime) > freshLogin {
+// Fresh refuses a user who signed in too long ago, or without the second factor they have, with 403
+// reauthentication_required. A key has no login to repeat.
+func (c Caller) Fresh(now time.Time) error {
+	if c.Session == nil {
+		return nil
+	}
+	if now.Sub(c.Session.AuthTime) > freshLogin || (len(c.User.Factors) > 0 && !contains(c.Session.AMR, []string{"mfa"})) {
 		return problem.Reauthenticate()
 	}
 	return nil

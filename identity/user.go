@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // Provider is where a user's identity is proved.
@@ -30,6 +31,7 @@ type User struct {
 	EmailVerified bool
 	Owner         bool // of the tenant: at most one, and out of reach of other administrators
 	Profile       Profile
+	Factors       []string // kinds of second factor the user has confirmed
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 }
@@ -44,12 +46,12 @@ type Users struct{ UsersOptions }
 
 // UsersOptions configures NewUsers.
 type UsersOptions struct {
-	DB     *tenancy.DB
-	Repeat *tenancy.Repeat
-	Hasher *password.Hasher
-	Keys   custody.Custodian
-	Policy password.Policy
-	Now    func() time.Time
+	DB       *tenancy.DB
+	Repeat   *tenancy.Repeat
+	Hasher   *password.Hasher
+	Keys     custody.Custodian
+	Settings *settings.Store
+	Now      func() time.Time
 }
 
 // NewUsers makes a Users.
@@ -93,7 +95,11 @@ func (s *Users) hash(ctx context.Context, t tenancy.Tenant, u id.User, pw passwo
 	if pw.IsZero() {
 		return "", nil
 	}
-	if err := s.Policy.Check(pw); err != nil {
+	set, err := s.Settings.Of(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	if err := (password.Policy{MinLength: set.MinLength()}).Check(pw); err != nil {
 		return "", weakPassword(err)
 	}
 	hash, err := s.Hasher.Hash(ctx, t.ID, u, pw, pepper(s.Keys, t))
