@@ -2,12 +2,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-vault build test lint fuzz clean
+.PHONY: help dev dev-vault build test lint fuzz bench clean
 
 ARGS ?=#         more arguments for gatehouse dev: make dev ARGS="--state DIR --listen 127.0.0.1:9000"
 RUN ?=#          only tests that match: make test RUN=TestLogin
 PKG ?= ./...#    only these packages: make test PKG=./tenancy/...
 TIME ?= 30s#     for each fuzz target: make fuzz TIME=5m
+BENCH ?=#        flags of the measurement: make bench BENCH=-quick
 TESTFLAGS ?=#    more flags for go test: make test TESTFLAGS=-count=1
 TEST_TIMEOUT ?= 15m
 
@@ -37,6 +38,10 @@ lint: ## formatting, go vet and golangci-lint
 
 fuzz: ## run every fuzz target for TIME each
 	@.ci/fuzz $(TIME)
+
+bench: build ## measure logins, starts, tenants: a table, and bench-out/bench.json; five minutes of a quiet Linux machine
+	@go build -o bin/ ./internal/bench
+	@exec bin/bench $(BENCH)
 
 clean: ## remove what was built; the state of make dev (.dev) stays
 	@rm -rf bin bench-out

@@ -76,6 +76,10 @@ func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) 
 	if err != nil {
 		return err
 	}
+	// A tenant that is known without the body says so before the body is judged.
+	if _, err := site.Tenant(r.Context(), nil); problem.Is(err, "tenant_suspended") {
+		return err
+	}
 	req, err := rest.Decode[loginRequest](r)
 	if err != nil {
 		return err
@@ -83,7 +87,7 @@ func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) 
 	t, err := site.Tenant(r.Context(), req.TenantSlug)
 	if problem.Is(err, "tenant_required") {
 		// The third way to say a tenant: the domain of the address, if a tenant has proved it is its people's.
-		if t, err = l.byEmail(r, req.email); problem.Is(err, "not_found") {
+		if t, err = l.byEmail(r, site, req.email); problem.Is(err, "not_found") {
 			return l.Nobody(r.Context(), req.password)
 		}
 	}
@@ -98,8 +102,14 @@ func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) 
 	return rest.Respond(w, http.StatusOK, o.Render(nil))
 }
 
-func (l *Logins) byEmail(r *http.Request, e Email) (tenancy.Tenant, error) {
-	return tenancy.ByEmailDomain(r.Context(), l.Directory, e.Domain())
+// byEmail holds the tenant of the address against whatever else the request says of one.
+func (l *Logins) byEmail(r *http.Request, site tenancy.Site, e Email) (tenancy.Tenant, error) {
+	t, err := tenancy.ByEmailDomain(r.Context(), l.Directory, e.Domain())
+	if err != nil {
+		return t, err
+	}
+	said := string(t.Slug)
+	return site.Tenant(r.Context(), &said)
 }
 
 // ClientOf is where a request comes from. What the client calls itself is cut to a sane length; the user sees it in the

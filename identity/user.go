@@ -137,7 +137,7 @@ type UserChange struct {
 // owner_protected, 403 where the caller may not touch the user's roles, old or new.
 func (s *Users) Update(ctx context.Context, by Caller, u id.User, c UserChange) (changed User, err error) {
 	err = s.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
-		was, err := lockUser(ctx, tx, u)
+		was, err := LockUser(ctx, tx, u)
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (s *Users) Update(ctx context.Context, by Caller, u id.User, c UserChange) 
 // Delete removes a user with everything that is theirs. Errors: 404 not_found, 409 owner_protected, 403.
 func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
 	return s.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
-		was, err := lockUser(ctx, tx, u)
+		was, err := LockUser(ctx, tx, u)
 		if err != nil {
 			return err
 		}
@@ -169,6 +169,12 @@ func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
 		}
 		return deleteUser(ctx, tx, u)
 	})
+}
+
+// MayReset is mayChange for taking a user's factors away.
+func (c Caller) MayReset(was User) error {
+	inactive := false
+	return c.mayChange(was, UserChange{Active: &inactive})
 }
 
 // mayChange is the rule that nobody touches a right above their own, and nobody else the owner's standing.

@@ -63,8 +63,8 @@ func listUsers(b *tenancy.Batch, after id.User, limit int, email Email, query st
 		})
 }
 
-// lockUser keeps two administrators who change one user from acting on what the other is about to replace.
-func lockUser(ctx context.Context, tx tenancy.Tx, u id.User) (User, error) {
+// LockUser reads a user for a change, and keeps two administrators who change one user from acting on what the other is about to replace.
+func LockUser(ctx context.Context, tx tenancy.Tx, u id.User) (User, error) {
 	found, err := scanUser(tx.QueryRow(ctx, `select `+userColumns+` from users where id = $1 for update`, u))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return User{}, problem.NotFound()

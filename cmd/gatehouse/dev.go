@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ func devCommand(p process) *cobra.Command {
 		Short: "Run a platform with two demo tenants on this machine",
 		Long: "Run a platform with two demo tenants on this machine: a private Postgres, keys in the Vault that VAULT_ADDR and\n" +
 			"VAULT_TOKEN name, else in a vault or bao found on PATH, else in files. Everything is kept in the state folder; a\n" +
-			"second start takes seconds and keeps users and keys. Ctrl-C stops all of it.",
+			"second start takes seconds and keeps users, and keys where they were. Ctrl-C stops all of it.",
 		Args: cobra.NoArgs,
 	}
 	c.Flags().StringVar(&state, "state", ".dev", "folder that holds everything; remove it to start afresh")
@@ -62,6 +63,9 @@ func (d *dev) run(ctx context.Context, dir string) (err error) {
 	if err := d.openState(dir); err != nil {
 		return err
 	}
+	if err := d.chooseCustody(); err != nil {
+		return err
+	}
 	cfg, err := d.prepare(ctx, listener.Addr().(*net.TCPAddr).Port)
 	if err != nil {
 		return err
@@ -78,8 +82,11 @@ func listenLoopback(address string) (net.Listener, error) {
 		return nil, fmt.Errorf("--listen %s: gatehouse dev has demo accounts and listens on this machine's loopback only, such as 127.0.0.1:8080", address)
 	}
 	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("cannot listen on %s: another program does (another gatehouse dev?); choose a port with --listen", address)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w (is another gatehouse dev running? choose a port with --listen)", address, errors.Unwrap(err))
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, errors.Unwrap(err))
 	}
 	return l, nil
 }
@@ -107,7 +114,7 @@ func (d *dev) prepare(ctx context.Context, port int) (config, error) {
 	if err != nil {
 		return config{}, err
 	}
-	if err := d.chooseCustody(ctx, &cfg); err != nil {
+	if err := d.openCustody(ctx, &cfg); err != nil {
 		return config{}, err
 	}
 	roles := d.state.roles()

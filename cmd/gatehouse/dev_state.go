@@ -76,11 +76,15 @@ func (d *dev) damaged(what string) error {
 
 // write replaces a file of the state folder as a whole: a reader, or a run after a crash, never sees half of it.
 func (s devState) write(name string, content []byte) error {
-	tmp := s.path(name + ".tmp")
-	if err := os.WriteFile(tmp, content, 0o600); err != nil {
+	tmp, err := os.OpenFile(s.path(name+".tmp"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
 		return err
 	}
-	return os.Rename(tmp, s.path(name))
+	_, err = tmp.Write(content)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), s.path(name))
 }
 
 func (s devState) writeJSON(name string, v any) error {

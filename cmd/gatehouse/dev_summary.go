@@ -12,7 +12,9 @@ func (d *dev) publish(cfg config, f devFile) error {
 	}
 	var b strings.Builder
 	b.WriteString("# Shell variables of this development platform: . " + d.state.path("env") + "\n")
-	set := func(name, value string) { fmt.Fprintf(&b, "export %s='%s'\n", name, value) }
+	set := func(name, value string) {
+		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
 	set("SHARED", f.URL)
 	set("PLATFORM_KEY", f.Platform.APIKey)
 	for _, t := range f.Tenants {
@@ -33,6 +35,8 @@ func (d *dev) publish(cfg config, f devFile) error {
 		set(softwareCustody, cfg.SoftwareCustody)
 	} else {
 		set("GATEHOUSE_VAULT_ADDR", cfg.Vault.Address)
+		set("GATEHOUSE_VAULT_NAMESPACE", cfg.Vault.Namespace)
+		set("GATEHOUSE_VAULT_CA_FILE", cfg.Vault.CAFile)
 		set("GATEHOUSE_VAULT_ROLE_ID", cfg.Vault.Login.RoleID)
 		set("GATEHOUSE_VAULT_SECRET_ID", string(cfg.Vault.Login.SecretID))
 		set("GATEHOUSE_VAULT_PROVISIONER_ROLE_ID", cfg.VaultProvisioner.RoleID)

@@ -8,11 +8,13 @@ import (
 )
 
 // runCommand runs the command with VAULT_ADDR and VAULT_TOKEN set, passes signals on to it and returns its exit
-// code: as a shell reports it, 128 + n for a command ended by signal n.
+// code: as a shell reports it, 128 + n for a command ended by signal n. The server stays until the command has ended. A
+// Ctrl-C reaches the command twice, from the terminal and from here.
 func runCommand(srv *server, o options, signals <-chan os.Signal, closed <-chan struct{}) (int, error) {
 	cmd := exec.Command(o.command[0], o.command[1:]...)
 	cmd.Env = append(os.Environ(), "VAULT_ADDR="+srv.address, "VAULT_TOKEN="+srv.keys.RootToken)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = dieWithParent()
 	if !o.stdinWatch {
 		cmd.Stdin = os.Stdin
 	}

@@ -7,6 +7,8 @@
 // It initialises the storage it is given, or unseals what is there, mounts nothing, and prints one JSON line with
 // the address, the root token and the unseal key. Token and AppRole logins and the transit engine are available.
 // It listens on loopback only and without TLS, and keeps its unseal key beside its data: it protects nothing.
+//
+// `vaultdev server -config=FILE` stands in for `vault server -config=FILE`; see cli.go.
 package main
 
 import (
@@ -23,6 +25,7 @@ import (
 type options struct {
 	listen     string
 	storage    string
+	cli        bool // as Vault's own program: nobody initialises or unseals for the caller
 	info       string
 	logLevel   string
 	stdinWatch bool
@@ -38,24 +41,37 @@ func main() {
 }
 
 func parse(args []string) (o options, err error) {
+	if len(args) > 0 && args[0] == "server" {
+		return parseServer(args[1:])
+	}
 	fs := flag.NewFlagSet("vaultdev", flag.ContinueOnError)
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback `address` to serve on; port 0 takes a free one")
 	fs.StringVar(&o.storage, "storage", "", "`folder` to keep data, unseal key and root token in (default: in memory)")
 	fs.StringVar(&o.info, "info", "", "`file` to write the JSON line to, instead of stdout")
 	fs.StringVar(&o.logLevel, "log-level", "error", "Vault's log `level`, on stderr")
 	fs.BoolVar(&o.stdinWatch, "stdin-watch", false, "stop when stdin closes, so that no server outlives its parent")
-	err = fs.Parse(args)
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return o, err
+	} else if err != nil {
+		return o, errUsage
+	}
 	o.command = fs.Args()
-	return o, err
+	return o, nil
 }
+
+// errUsage is a wrong flag, about which package flag has said what there is to say.
+var errUsage = errors.New("usage")
 
 func run(args []string, stdin io.Reader, stdout io.Writer) (code int, err error) {
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0, nil
 	}
+	if errors.Is(err, errUsage) {
+		return 2, nil
+	}
 	if err != nil {
-		return 2, nil // flag has already said what is wrong
+		return 1, err
 	}
 	// Taken before the server starts: a signal during start-up must not leave a half-started command behind.
 	signals := make(chan os.Signal, 4)
@@ -66,8 +82,10 @@ func run(args []string, stdin io.Reader, stdout io.Writer) (code int, err error)
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, srv.stop()) }()
-	if err := srv.announce(o.info, stdout); err != nil {
-		return 1, err
+	if !o.cli {
+		if err := srv.announce(o.info, stdout); err != nil {
+			return 1, err
+		}
 	}
 	closed := make(chan struct{})
 	if o.stdinWatch {

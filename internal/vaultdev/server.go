@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -28,6 +30,7 @@ type server struct {
 	http    *http.Server
 	address string
 	keys    keys
+	lock    io.Closer // of the storage, held to the end of the process; nil without storage
 }
 
 func start(ctx context.Context, o options) (*server, error) {
@@ -72,6 +75,11 @@ func listenLoopback(address string) (net.Listener, error) {
 
 func (s *server) open(ctx context.Context, o options) (err error) {
 	logger := hclog.New(&hclog.LoggerOptions{Name: "vault", Level: hclog.LevelFromString(o.logLevel), Output: os.Stderr})
+	if o.storage != "" {
+		if s.lock, err = lockFolder(o.storage); err != nil {
+			return err
+		}
+	}
 	store, kind, err := openStorage(o.storage, logger)
 	if err != nil {
 		return err
@@ -93,6 +101,9 @@ func (s *server) open(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.cli {
+		return nil
+	}
 	if s.keys, err = unlock(ctx, s.core, o.storage); err != nil {
 		return errors.Join(err, s.core.Shutdown())
 	}
@@ -110,6 +121,23 @@ func openStorage(dir string, logger hclog.Logger) (physical.Backend, string, err
 	}
 	b, err := file.NewFileBackend(map[string]string{"path": data}, logger)
 	return b, "file", err
+}
+
+// lockFolder keeps a second server away from the same files, which would damage them. The kernel frees the lock however
+// the server ends.
+func lockFolder(dir string) (io.Closer, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("another server is running on %s", dir)
+	}
+	return f, nil
 }
 
 func (s *server) stop() error {

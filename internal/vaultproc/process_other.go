@@ -4,5 +4,5 @@ package vaultproc
 
 import "syscall"
 
-// dieWithParent is empty where there is no parent-death signal: the watched stdin is what ends the child.
-func dieWithParent() *syscall.SysProcAttr { return nil }
+// dieWithParent only gives the child a process group of its own, as on Linux: the watched stdin is what ends it.
+func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -60,6 +60,16 @@ func (s *Server) launch(ctx context.Context, listen string) error {
 	return nil
 }
 
+// PID is the server's process id, or 0 when it does not run.
+func (s *Server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc == nil {
+		return 0
+	}
+	return s.proc.cmd.Process.Pid
+}
+
 // Stop ends the server and removes its storage if Start made it. Stopping twice is no error.
 func (s *Server) Stop() error {
 	s.mu.Lock()

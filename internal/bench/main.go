@@ -1,0 +1,83 @@
+// Command bench measures a gatehouse from outside, as `make bench` runs it: it installs one with the built binary on a
+// Postgres and a Vault of its own, and talks to it by HTTP alone. What it prints is explained in docs/benchmarks.md.
+//
+// A figure alone says as much about the machine as about the program. So each is taken beside its floor, the least that
+// this machine could do it in, and the two alternate, so that whatever else runs strikes both alike:
+//
+//	login  <-> one bare argon2id hash, in a process of its own (hash.go)
+//	tenant <-> as many new tables and indexes in one transaction (floor_sql.go)
+//	domain <-> one commit and its notification (floor_sql.go)
+//	ready  <-> starting the binary to do nothing
+//
+// Cost is the CPU time that the kernel counted for each process (proc_linux.go), because time on a clock is also
+// everybody else's. The load comes from this process, whose own cost is told apart.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == "hash" {
+		if err := serveHashes(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench hash:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) (err error) {
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	binary := fs.String("gatehouse", "bin/gatehouse", "the `program` to measure")
+	out := fs.String("out", "bench-out/bench.json", "`file` for the figures")
+	quick := fs.Bool("quick", false, "a minute of small counts: shows that everything works, measures little")
+	only := fs.String("only", "", "only this `part`: starts, tenants, domains, logins or sizes")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	p := full
+	if *quick {
+		p = small
+	}
+	s, err := setUp(ctx, *binary)
+	defer func() { err = errors.Join(err, s.tearDown()) }()
+	if err != nil {
+		return err
+	}
+	b := &bench{stack: s, plan: p}
+	if err := b.measure(ctx, *only); err != nil {
+		return err
+	}
+	b.report.judge()
+	if err := write(*out, b.report); err != nil {
+		return err
+	}
+	return b.report.print(os.Stdout)
+}
+
+func write(path string, r report) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"time"
+)
+
+// plan is how much of everything.
+type plan struct {
+	starts, tenants, domains int
+	accounts                 int   // tenants, with a user each, that the logins of clients are spread over
+	clients                  []int // at once
+	rounds                   int
+	sizes                    []int // tenants
+	sizeRounds               int
+	login, hash              time.Duration // of a round
+}
+
+var full = plan{
+	starts: 12, tenants: 24, domains: 24,
+	accounts: 32, clients: []int{1, 4, 64}, rounds: 7,
+	sizes: []int{1, 100, 1000}, sizeRounds: 6,
+	login: 2500 * time.Millisecond, hash: time.Second,
+}
+
+var small = plan{
+	starts: 2, tenants: 3, domains: 3,
+	accounts: 6, clients: []int{1, 4, 64}, rounds: 2,
+	sizes: []int{1, 10, 40}, sizeRounds: 2,
+	login: time.Second, hash: 500 * time.Millisecond,
+}
+
+// bench is one run.
+type bench struct {
+	*stack
+	plan
+	tenants []tenant
+	report  report
+}
+
+// measure takes the figures one after the other. The installation grows as it goes.
+func (b *bench) measure(ctx context.Context, only string) (err error) {
+	if b.report.Machine, err = b.describe(ctx); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context) error
+	}{
+		{"starts", b.measureStarts},
+		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[:1]) }},
+		{"tenants", b.measureTenants},
+		{"domains", b.measureDomains},
+		{"logins", b.measureLogins},
+		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},
+	} {
+		if only != "" && only != part.name {
+			continue
+		}
+		began := time.Now()
+		if err := part.measure(ctx); err != nil {
+			return err
+		}
+		say("%s: %s", part.name, time.Since(began).Round(time.Second))
+	}
+	return nil
+}
+
+func (b *bench) describe(ctx context.Context) (m machineFacts, err error) {
+	m = machineFacts{Processor: processor(), Cores: runtime.NumCPU(), Go: runtime.Version(), When: time.Now().UTC().Truncate(time.Second)}
+	if m.Postgres, err = b.version(ctx); err != nil {
+		return m, err
+	}
+	var health struct {
+		Version string `json:"version"`
+	}
+	err = ask(ctx, call{method: http.MethodGet, url: b.vault.Address + "/v1/sys/health"}, nil, http.StatusOK, &health)
+	m.Vault = health.Version
+	return m, err
+}
+
+// have makes tenants until there are n.
+func (b *bench) have(ctx context.Context, r *replica, n int) (err error) {
+	b.tenants, err = b.grow(ctx, r, b.tenants, n)
+	return err
+}
+
+// serving runs do on a fresh replica.
+func (b *bench) serving(ctx context.Context, do func(*replica) error) (err error) {
+	r, err := b.serve(ctx, b.port)
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinUnless(err, r.stop()) }()
+	return do(r)
+}
+
+// joinUnless is err or, without one, the other.
+func joinUnless(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
