@@ -15,6 +15,8 @@ type Caller struct {
 	User    *User
 	Session *Session // of User
 	Key     *APIKey
+
+	credentialVersion int // of User
 }
 
 // Callers proves who makes a request.

@@ -50,3 +50,8 @@ func (p Proof) With(amr ...string) Proof {
 	p.AMR = append(slices.Clone(p.AMR), amr...)
 	return p
 }
+
+// Proof is what the caller's session has proved, for a step-up to add to.
+func (c Caller) Proof() Proof {
+	return Proof{User: c.User.ID, AMR: c.Session.AMR, AuthTime: c.Session.AuthTime, CredentialVersion: c.credentialVersion, Session: c.Session.ID}
+}

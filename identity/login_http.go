@@ -52,6 +52,7 @@ type grantBody struct {
 	Tenant         id.Tenant `json:"tenant_id"`
 	SetupRequired  bool      `json:"mfa_setup_required,omitempty"`
 	BackupCodes    []string  `json:"backup_codes,omitempty"`
+	CodesLeft      *int      `json:"backup_codes_remaining,omitempty"`
 }
 
 // debtBody is the challenge answer or, with other first members, the enrolment answer.
@@ -62,13 +63,14 @@ type debtBody struct {
 	Methods            []string `json:"methods"`
 }
 
-// Render is the one of the three answers that an outcome has. codes are backup codes shown with a token, if any.
-func (o Outcome) Render(codes []string) any {
+// Render is the one of the three answers that an outcome has. With a token come, if there are any, backup codes that were
+// just made, and how many are left after one was used.
+func (o Outcome) Render(codes []string, left *int) any {
 	if o.Debt != nil {
 		return debtBody{!o.Debt.Enrolment, o.Debt.Enrolment, o.Debt.Challenge, o.Debt.Methods}
 	}
 	g := o.Grant
-	return grantBody{g.AccessToken, g.Expires, g.RefreshToken, g.RefreshExpires.UTC().Truncate(time.Second), g.Tenant.ID, g.SetupRequired, codes}
+	return grantBody{g.AccessToken, g.Expires, g.RefreshToken, g.RefreshExpires.UTC().Truncate(time.Second), g.Tenant.ID, g.SetupRequired, codes, left}
 }
 
 func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) error {
@@ -99,7 +101,7 @@ func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) 
 	if err != nil {
 		return err
 	}
-	return rest.Respond(w, http.StatusOK, o.Render(nil))
+	return rest.Respond(w, http.StatusOK, o.Render(nil, nil))
 }
 
 // byEmail holds the tenant of the address against whatever else the request says of one.

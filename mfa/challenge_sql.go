@@ -1,6 +1,7 @@
 package mfa
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -105,4 +106,15 @@ func payChallenge(b *tenancy.Batch, hash []byte, spent statement, done *bool) {
 		)
 		select exists (select from paid)`, spent.sql), append([]any{hash}, spent.args...)...).
 		QueryRow(func(row pgx.Row) error { return row.Scan(done) })
+}
+
+// deleteChallenge spends a challenge inside a larger transaction.
+func deleteChallenge(ctx context.Context, tx tenancy.Tx, hash []byte) error {
+	tag, err := tx.Exec(ctx, `with paid as (delete from challenges where id_hash = $1 returning user_id), forgiven as (
+			delete from factor_failures where user_id in (select user_id from paid))
+		select from paid`, hash)
+	if err == nil && tag.RowsAffected() == 0 {
+		return errChallengeExpired()
+	}
+	return err
 }

@@ -24,6 +24,10 @@ func (p *platform) handler(h *health) http.Handler {
 	identity.MountProviders(r, p.front, p.directory)
 	identity.MountProfile(r, p.guard)
 
+	p.desk.Mount(r, p.front)
+	p.factors.Mount(r, p.guard)
+
+	p.settings.Mount(r, p.guard)
 	p.users.Mount(r, p.guard)
 	p.apiKeys.Mount(r, p.guard)
 	p.domains.Mount(r, p.guard)
