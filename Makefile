@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help dev dev-vault build test lint fuzz bench clean
 
-ARGS ?=#         more arguments for gatehouse dev: make dev ARGS="--state DIR --listen 127.0.0.1:9000"
+STATE ?= .dev#   folder that make dev keeps everything in
+ARGS ?=#         more arguments for gatehouse dev: make dev ARGS="--listen 127.0.0.1:9000"
 RUN ?=#          only tests that match: make test RUN=TestLogin
 PKG ?= ./...#    only these packages: make test PKG=./tenancy/...
 TIME ?= 30s#     for each fuzz target: make fuzz TIME=5m
@@ -17,13 +18,13 @@ help: ## list the targets
 
 # The program is built and then run, not `go run`: Ctrl-C must reach it, and nothing between may outlive it or swallow its exit code.
 dev: build ## run gatehouse on this machine with a private Postgres and two demo tenants
-	@exec bin/gatehouse dev $(ARGS)
+	@exec bin/gatehouse dev --state "$(STATE)" $(ARGS)
 
 dev-vault: build ## the same with keys in a real Vault (built the first time: some minutes)
-	@echo "building Vault from its Go module (the first time: some minutes and half a gigabyte) ..."
+	@echo "building Vault from its Go module (the first time: some minutes and half a gigabyte) ..." >&2
 	@GOWORK=off go build -C internal/vaultdev -mod=readonly -ldflags='-s -w' -o "$(CURDIR)/bin/vaultdev" .
-	@mkdir -p .dev
-	@exec bin/vaultdev -storage .dev/vault -- bin/gatehouse dev $(ARGS)
+	@mkdir -p "$(STATE)"
+	@exec bin/vaultdev -storage "$(STATE)/vaultdev" -info "$(STATE)/vaultdev.json" -- bin/gatehouse dev --state "$(STATE)" $(ARGS)
 
 build: ## build bin/gatehouse
 	@go build -o bin/ ./cmd/gatehouse

@@ -55,12 +55,13 @@ func (s *APIKeys) Create(ctx context.Context, by Caller, op tenancy.Operation, n
 	if err := by.Fresh(s.Now()); err != nil {
 		return nil, err
 	}
+	if by.Key != nil && !contains(by.Key.Scopes, n.Scopes) {
+		return nil, problem.Forbidden()
+	}
 	return s.Repeat.Create(ctx, by.Tenant, op, func(context.Context) (any, func(context.Context, tenancy.Tx) error, error) {
 		var maker id.User
 		if by.User != nil {
 			maker = by.User.ID
-		} else if !contains(by.Key.Scopes, n.Scopes) {
-			return nil, nil, problem.Forbidden()
 		}
 		k, raw := generateAPIKey(by.Tenant, n, maker, s.Now())
 		return render(k, raw), func(ctx context.Context, tx tenancy.Tx) error { return insertAPIKey(ctx, tx, k) }, nil

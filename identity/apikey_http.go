@@ -41,30 +41,36 @@ type createAPIKeyRequest struct {
 	Name      string     `json:"name"`
 	Scopes    []Scope    `json:"scopes"`
 	ExpiresAt *time.Time `json:"expires_at"`
+
+	key NewAPIKey
 }
 
-// wanted checks the request against the scopes there are and the time it is.
-func (c createAPIKeyRequest) wanted(t tenancy.Tenant, now time.Time) (NewAPIKey, error) {
+// Validate reports bad members. It takes the scopes of every tenant; allowed knows whose the key is to be.
+func (c *createAPIKeyRequest) Validate() map[string]string {
 	bad := map[string]string{}
-	var n NewAPIKey
 	var err error
-	if n.Name, err = tenancy.ParseName(c.Name); err != nil {
+	if c.key.Name, err = tenancy.ParseName(c.Name); err != nil {
 		bad["name"] = err.Error()
 	}
-	if n.Scopes, err = parseScopes(c.Scopes, t.Master); err != nil {
+	if c.key.Scopes, err = parseScopes(c.Scopes, true); err != nil {
 		bad["scopes"] = err.Error()
 	}
 	if c.ExpiresAt != nil {
 		e := c.ExpiresAt.UTC().Truncate(time.Microsecond)
-		if !e.After(now) {
+		if !e.After(time.Now()) {
 			bad["expires_at"] = "must be in the future"
 		}
-		n.ExpiresAt = &e
+		c.key.ExpiresAt = &e
 	}
-	if len(bad) > 0 {
-		return NewAPIKey{}, problem.Fields(bad)
+	return bad
+}
+
+// allowed refuses scopes that exist in the platform tenant alone.
+func (c *createAPIKeyRequest) allowed(t tenancy.Tenant) error {
+	if _, err := parseScopes(c.key.Scopes, t.Master); err != nil {
+		return problem.Field("scopes", err.Error())
 	}
-	return n, nil
+	return nil
 }
 
 func (s *APIKeys) create(w http.ResponseWriter, r *http.Request, by Caller) error {
@@ -76,12 +82,11 @@ func (s *APIKeys) create(w http.ResponseWriter, r *http.Request, by Caller) erro
 	if err != nil {
 		return err
 	}
-	n, err := req.wanted(by.Tenant, s.Now())
-	if err != nil {
+	if err := req.allowed(by.Tenant); err != nil {
 		return err
 	}
-	op := tenancy.Operation{Name: "POST /v1/api-keys", Key: key, Request: req}
-	body, err := s.Create(r.Context(), by, op, n, func(k APIKey, raw string) any { return renderAPIKey(k, raw) })
+	op := by.operation("POST /v1/api-keys", key, req)
+	body, err := s.Create(r.Context(), by, op, req.key, func(k APIKey, raw string) any { return renderAPIKey(k, raw) })
 	if err != nil {
 		return err
 	}
@@ -93,7 +98,10 @@ func (s *APIKeys) list(w http.ResponseWriter, r *http.Request, by Caller) error 
 	if err != nil {
 		return err
 	}
-	after, _ := id.ParseAPIKey(page.After)
+	after, err := rest.After(page, id.ParseAPIKey)
+	if err != nil {
+		return err
+	}
 	keys, err := s.List(r.Context(), by.Tenant, after, page.Fetch())
 	if err != nil {
 		return err

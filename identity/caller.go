@@ -86,9 +86,15 @@ func (c Caller) may(s Scope) bool {
 // right already.
 func (c Caller) mayTouch(roles []Role) bool {
 	if c.Key != nil && contains(roles, []Role{RoleAdmin}) {
-		return contains(c.Key.Scopes, TenantScopes)
+		return contains(c.Key.Scopes, scopesOf(c.Tenant.Master))
 	}
 	return true
+}
+
+// operation names a creating call, to be repeated for this caller alone: the answer may hold a secret that is shown once,
+// and another caller of the tenant who guesses the Idempotency-Key must not be shown it.
+func (c Caller) operation(name, key string, request any) tenancy.Operation {
+	return tenancy.Operation{Name: name + " by " + c.logAttr().String(), Key: key, Request: request}
 }
 
 // freshLogin is how long after signing in a user may do what could take the account over.

@@ -38,11 +38,14 @@ func ParseEmail(s string) (Email, error) {
 		}
 	}
 	domain, err := tenancy.ParseDomain(s[at+1:])
-	if err != nil || len(local)+1+len(domain) > 254 || strings.HasSuffix(s, ".") {
+	if err != nil || len(local)+1+len(domain) > 254 || strings.TrimRight(s, dots) != s {
 		return "", ErrEmail
 	}
 	return Email(string(local) + "@" + string(domain)), nil
 }
+
+// dots are what IDNA reads as one (UTS 46 section 2.3). A domain forgives one at its end, an address does not.
+const dots = ".\u3002\uff0e\uff61"
 
 // Domain is what is behind the @.
 func (e Email) Domain() tenancy.Host {

@@ -34,7 +34,10 @@ func providersOf(r *http.Request, f tenancy.Front, d *tenancy.Directory) (tenanc
 	if err != nil {
 		return tenancy.Tenant{}, err
 	}
-	q := r.URL.Query()
+	q, err := rest.Query(r)
+	if err != nil {
+		return tenancy.Tenant{}, err
+	}
 	var slug *string
 	if q.Has("slug") {
 		s := q.Get("slug")

@@ -85,17 +85,22 @@ func (k *Tokens) Check(ctx context.Context, t tenancy.Tenant, token string) (*Cl
 	if err != nil {
 		return nil, err
 	}
+	return k.read(keys, t, token)
+}
+
+// read is Check with the tenant's keys at hand.
+func (k *Tokens) read(keys *tenancy.Keys, t tenancy.Tenant, token string) (*Claims, error) {
 	issuer := k.Address.Issuer(t)
 	parser := jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithNotBeforeRequired(), jwt.WithIssuedAt(),
 		jwt.WithIssuer(issuer), jwt.WithAudience(issuer), jwt.WithLeeway(clockLeeway), jwt.WithTimeFunc(k.Now))
 	var c Claims
-	_, err = parser.ParseWithClaims(token, &c, func(token *jwt.Token) (any, error) {
+	_, err := parser.ParseWithClaims(token, &c, func(token *jwt.Token) (any, error) {
 		return verificationKey(keys, token.Header)
 	})
 	if err != nil {
 		return nil, problem.BadCredential().With(err)
 	}
-	if c.Tenant != t.ID || c.ID == "" {
+	if c.Tenant != t.ID || c.ID == "" || c.IssuedAt == nil {
 		return nil, problem.BadCredential()
 	}
 	return &c, nil

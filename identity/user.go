@@ -76,10 +76,10 @@ func ownerProtected() error {
 
 // Create adds a user. Errors: 409 email_taken, 400 weak_password, 403 where the caller may not give the roles, 503.
 func (s *Users) Create(ctx context.Context, by Caller, op tenancy.Operation, n NewUser, render func(User) any) (json.RawMessage, error) {
+	if !by.mayTouch(n.Roles) { // asked before a repetition is answered, too: rights may have gone meanwhile
+		return nil, problem.Forbidden()
+	}
 	return s.Repeat.Create(ctx, by.Tenant, op, func(ctx context.Context) (any, func(context.Context, tenancy.Tx) error, error) {
-		if !by.mayTouch(n.Roles) {
-			return nil, nil, problem.Forbidden()
-		}
 		u := User{ID: id.NewUser(), Email: n.Email, Name: n.Name, Roles: n.Roles, AuthProvider: ProviderLocal, Active: true,
 			EmailVerified: n.EmailVerified, CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
 		u.UpdatedAt = u.CreatedAt

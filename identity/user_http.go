@@ -98,7 +98,7 @@ func (s *Users) create(w http.ResponseWriter, r *http.Request, by Caller) error 
 	if req.EmailVerified != nil && by.Key == nil {
 		return problem.Field("email_verified", "can be set with an API key only")
 	}
-	op := tenancy.Operation{Name: "POST /v1/users", Key: key, Request: req}
+	op := by.operation("POST /v1/users", key, req)
 	body, err := s.Create(r.Context(), by, op, req.user, func(u User) any { return renderUser(u) })
 	if err != nil {
 		return err
@@ -111,8 +111,14 @@ func (s *Users) list(w http.ResponseWriter, r *http.Request, by Caller) error {
 	if err != nil {
 		return err
 	}
-	after, _ := id.ParseUser(page.After)
-	q := r.URL.Query()
+	after, err := rest.After(page, id.ParseUser)
+	if err != nil {
+		return err
+	}
+	q, err := rest.Query(r)
+	if err != nil {
+		return err
+	}
 	var email Email
 	if text := q.Get("email"); text != "" {
 		if email, err = ParseEmail(text); err != nil {

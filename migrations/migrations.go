@@ -50,7 +50,7 @@ func Control(ctx context.Context, url string) error {
 	}
 	// Looking a name up needs USAGE on its schema, else Postgres skips the schema silently; reading needs a right on
 	// the table, which nobody is given here.
-	return exec(ctx, url, "grant usage on schema "+TemplateSchema+" to public")
+	return exec(ctx, url, oneAtATime+"grant usage on schema "+TemplateSchema+" to public")
 }
 
 // Tenant brings one tenant's schema to the newest version.
@@ -80,7 +80,7 @@ func TenantScript() string {
 }
 
 func apply(ctx context.Context, url, schema, set string) error {
-	if err := exec(ctx, url, "create schema if not exists "+pgx.Identifier{schema}.Sanitize()); err != nil {
+	if err := exec(ctx, url, oneAtATime+"create schema if not exists "+pgx.Identifier{schema}.Sanitize()); err != nil {
 		return fmt.Errorf("migrations: make schema %s: %w", schema, err)
 	}
 	db, err := open(url, schema)
@@ -110,15 +110,27 @@ func apply(ctx context.Context, url, schema, set string) error {
 }
 
 // open pins the connection to one schema: a migration that names a table unqualified cannot land anywhere else, in
-// particular not in public.
+// particular not in public. It also asks whether the pin holds, because a connection pooler in between may drop start-up
+// parameters without a word.
 func open(url, schema string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: database URL: %w", err)
 	}
-	config.RuntimeParams["search_path"] = schema
-	return stdlib.OpenDB(*config), nil
+	config.RuntimeParams["search_path"] = pgx.Identifier{schema}.Sanitize()
+	return stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		var first string
+		err := conn.QueryRow(ctx, "select coalesce(current_schema(), '')").Scan(&first)
+		if err == nil && first != schema {
+			err = fmt.Errorf("the connection does not keep its search_path (%q and not %q); migrate without a connection pooler", first, schema)
+		}
+		return err
+	})), nil
 }
+
+// oneAtATime comes before what fails when two processes do it at once: "if not exists" looks before it leaps, and two
+// grants on one object are a "tuple concurrently updated". A text of several statements is one transaction.
+const oneAtATime = "select pg_advisory_xact_lock(hashtextextended('gatehouse migrations', 0));\n"
 
 func exec(ctx context.Context, url, statement string) error {
 	conn, err := pgx.Connect(ctx, url)

@@ -28,25 +28,37 @@ type Roles struct {
 // connection pooler between us and Postgres drops start-up parameters.
 func RolesScript(r Roles) string {
 	id := func(s string) string { return pgx.Identifier{s}.Sanitize() }
+	// The body of a DO is a literal like any other, so that no name can end it.
+	body := strings.NewReplacer("{directory_text}", literal(DirectoryRole), "{runtime_text}", literal(r.Runtime),
+		"{provisioner_text}", literal(r.Provisioner)).Replace(makeRoles)
 	replace := strings.NewReplacer(
+		"{make_roles}", literal(body),
 		"{database}", id(r.Database),
-		"{runtime}", id(r.Runtime), "{runtime_text}", literal(r.Runtime), "{runtime_password}", literal(r.RuntimePassword),
-		"{provisioner}", id(r.Provisioner), "{provisioner_text}", literal(r.Provisioner), "{provisioner_password}", literal(r.ProvisionerPassword),
-		"{directory}", id(DirectoryRole), "{directory_text}", literal(DirectoryRole),
+		"{runtime}", id(r.Runtime), "{runtime_password}", literal(r.RuntimePassword),
+		"{provisioner}", id(r.Provisioner), "{provisioner_password}", literal(r.ProvisionerPassword),
+		"{directory}", id(DirectoryRole),
 		"{template}", id(TemplateSchema),
 	)
 	return replace.Replace(rolesScript)
 }
 
-const rolesScript = `
-do $$ declare name text; begin
+const makeRoles = `
+declare name text; begin
     foreach name in array array[{directory_text}, {runtime_text}, {provisioner_text}] loop
         begin
             execute format('create role %I', name);
         exception when duplicate_object or unique_violation then null; -- there already, or made by another run just now
         end;
     end loop;
-end $$;
+end`
+
+// Two runs that change one role or database at once fail with "tuple concurrently updated". A comment on a role locks
+// it for every database of the server until the transaction ends, which an advisory lock, being the database's, does
+// not; so it stands before everything that is changed.
+const rolesScript = `
+do {make_roles};
+comment on role {directory} is 'reads the directory of gatehouse; serving connections take it on';
+
 alter role {runtime} login noinherit nosuperuser nocreatedb nocreaterole nobypassrls password {runtime_password};
 alter role {provisioner} login nosuperuser nocreatedb createrole nobypassrls password {provisioner_password};
 grant {directory} to {runtime};

@@ -103,11 +103,13 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	var b Batch
-	// set_config with is_local true is SET LOCAL with a parameter, so one prepared statement serves all tenants.
-	b.Queue(`select set_config('search_path', $1, true), set_config('role', $1, true)`, namespace(t.ID))
-	queue(&b)
-	return classify(ctx, pool.SendBatch(ctx, &b.b).Close())
+	return classify(ctx, onConn(ctx, pool, func(c *pgxpool.Conn) error {
+		var b Batch
+		// set_config with is_local true is SET LOCAL with a parameter, so one prepared statement serves all tenants.
+		b.Queue(`select set_config('search_path', $1, true), set_config('role', $1, true)`, namespace(t.ID))
+		queue(&b)
+		return c.SendBatch(ctx, &b.b).Close()
+	}))
 }
 
 // directoryTx is a transaction on the platform's directory. It is a type of its own so that a function that reads a
@@ -152,25 +154,47 @@ func (db *DB) pool(t Tenant) (*pgxpool.Pool, error) {
 func inTx(ctx context.Context, pool *pgxpool.Pool, schema, role string, fn func(context.Context, *pgxpool.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	conn, err := pool.Acquire(ctx)
-	if err != nil {
-		return classify(ctx, err)
+	return classify(ctx, onConn(ctx, pool, func(c *pgxpool.Conn) error {
+		if _, err := c.Exec(ctx, "begin; set local search_path to "+schema+"; set local role "+role); err != nil {
+			return err
+		}
+		if err := fn(ctx, c); err != nil {
+			rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			_, _ = c.Exec(rollback, "rollback")
+			return err
+		}
+		tag, err := c.Exec(ctx, "commit")
+		if err == nil && tag.String() == "ROLLBACK" {
+			err = errors.New("tenancy: a statement failed unnoticed and the transaction was rolled back")
+		}
+		return err
+	}))
+}
+
+// onConn runs do on a connection, and again on another where the first had not heard of a role. do begins by taking the
+// role on, so nothing was done.
+//
+// The race is Postgres's own (roles_is_member_of, seen in 15): a backend works out which roles it is a member of, which
+// takes milliseconds with a thousand of them, and meanwhile a grant commits. It hears that its answer is out of date, and
+// then keeps the answer all the same, until somebody changes a membership again. So the connection is closed: where two
+// tenants are made at once, others would refuse one of them for as long as they live.
+func onConn(ctx context.Context, pool *pgxpool.Pool, do func(*pgxpool.Conn) error) error {
+	for attempt := 1; ; attempt++ {
+		c, err := pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		err = do(c)
+		stale := roleRefused(err)
+		if stale {
+			_ = c.Conn().Close(ctx)
+		}
+		c.Release() // a connection that is closed or still in a transaction is not reused
+		if !stale || attempt == 3 {
+			return err
+		}
 	}
-	defer conn.Release() // a connection still in a transaction is closed, not reused
-	if _, err := conn.Exec(ctx, "begin; set local search_path to "+schema+"; set local role "+role); err != nil {
-		return classify(ctx, err)
-	}
-	if err := fn(ctx, conn); err != nil {
-		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_, _ = conn.Exec(rollback, "rollback")
-		return classify(ctx, err)
-	}
-	tag, err := conn.Exec(ctx, "commit")
-	if err == nil && tag.String() == "ROLLBACK" {
-		err = errors.New("tenancy: a statement failed unnoticed and the transaction was rolled back")
-	}
-	return classify(ctx, err)
 }
 
 // classify tells a database that cannot answer now, which a client may try again, from a fault of ours.
@@ -185,7 +209,7 @@ func classify(ctx context.Context, err error) error {
 	case errors.As(err, &known), errors.Is(err, pgx.ErrNoRows):
 		return err
 	case errors.As(err, &refused):
-		if transient(refused.Code) {
+		if transient(refused.Code) || roleRefused(err) {
 			return problem.Unavailable(time.Second, err)
 		}
 		return err

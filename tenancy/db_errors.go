@@ -19,6 +19,12 @@ func transient(code string) bool {
 	return pgerrcode.IsConnectionException(code) || pgerrcode.IsInsufficientResources(code) || pgerrcode.IsOperatorIntervention(code)
 }
 
+// roleRefused reports a connection that may not take on a role. Any other 42501, as of a table, is a fault of ours.
+func roleRefused(err error) bool {
+	var p *pgconn.PgError
+	return errors.As(err, &p) && p.Code == pgerrcode.InsufficientPrivilege && p.Routine == "call_string_check_hook" // of a setting
+}
+
 // broken reports a connection that was lost underneath a statement.
 func broken(err error) bool {
 	var n net.Error

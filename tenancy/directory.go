@@ -126,7 +126,7 @@ func (d *Directory) Read(ctx context.Context, t id.Tenant) (found Tenant, err er
 }
 
 // List is a page of all tenants, in the order they were made; after is the id of the last one of the page before.
-func (d *Directory) List(ctx context.Context, after string, limit int) (all []Tenant, err error) {
+func (d *Directory) List(ctx context.Context, after id.Tenant, limit int) (all []Tenant, err error) {
 	err = d.db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
 		all, err = listTenants(ctx, tx, after, limit)
 		return err

@@ -53,9 +53,9 @@ func Announce(ctx context.Context, tx Tx) error {
 	return err
 }
 
-func listTenants(ctx context.Context, tx directoryTx, after string, limit int) ([]Tenant, error) {
+func listTenants(ctx context.Context, tx directoryTx, after id.Tenant, limit int) ([]Tenant, error) {
 	rows, err := tx.Query(ctx, `select `+tenantColumns+` from tenants t
-		where t.state <> 'provisioning' and ($1 = '' or t.id > nullif($1, '')::uuid) order by t.id limit $2`, after, limit)
+		where t.state <> 'provisioning' and t.id > $1 order by t.id limit $2`, [16]byte(after), limit)
 	if err != nil {
 		return nil, err
 	}

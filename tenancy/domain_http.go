@@ -88,7 +88,10 @@ func (s *Domains) list(w http.ResponseWriter, r *http.Request, t Tenant) error {
 	if err != nil {
 		return err
 	}
-	after, _ := id.ParseDomain(page.After)
+	after, err := rest.After(page, id.ParseDomain)
+	if err != nil {
+		return err
+	}
 	domains, err := s.List(r.Context(), t, after, page.Fetch())
 	if err != nil {
 		return err

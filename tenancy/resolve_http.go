@@ -92,8 +92,15 @@ func pathSlug(ctx context.Context) string {
 
 // PathPrefix takes the prefix /t/{slug} off the path before routing, and keeps the slug as a hint. Routes are declared
 // once and work on a vanity domain and below the prefix alike.
+//
+// A path has one spelling. No path of ours needs an escape, and one that has some (/v1%2Ftenants) would be this path to
+// us and another to a proxy that keeps /v1/tenants from the world: it is unknown.
 func PathPrefix(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawPath != "" {
+			rest.Handler(rest.NotFound).ServeHTTP(w, r)
+			return
+		}
 		rest, ok := strings.CutPrefix(r.URL.Path, "/t/")
 		if !ok {
 			next.ServeHTTP(w, r)

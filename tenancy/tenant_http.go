@@ -70,7 +70,11 @@ func (p *Platform) list(w http.ResponseWriter, r *http.Request, platform Tenant)
 	if err != nil {
 		return err
 	}
-	tenants, err := p.Directory.List(r.Context(), page.After, page.Fetch())
+	after, err := rest.After(page, id.ParseTenant)
+	if err != nil {
+		return err
+	}
+	tenants, err := p.Directory.List(r.Context(), after, page.Fetch())
 	if err != nil {
 		return err
 	}

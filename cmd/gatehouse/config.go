@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -52,13 +53,13 @@ func (secret) String() string       { return "[redacted]" }
 func (secret) GoString() string     { return "[redacted]" }
 func (secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
-// check reports, all at once, what is missing or unsafe. Each rule stands for an installation that would seem to work
-// and give its secrets away.
+// check reports, all at once, what is unsafe. Each rule stands for an installation that would seem to work and give its
+// secrets away. What is not set is not its business.
 func (c *config) check() error {
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
-	if !c.Address.Secure() && !loopbackName(string(c.Address.Shared())) {
+	if shared := c.Address.Shared(); shared != "" && !c.Address.Secure() && !loopbackName(string(shared)) {
 		refuse("GATEHOUSE_PUBLIC_URL: must be https, or passwords and tokens cross the network in the clear")
 	}
 	for _, p := range c.TrustedProxies {
@@ -66,39 +67,85 @@ func (c *config) check() error {
 			refuse("GATEHOUSE_TRUSTED_PROXIES: %s trusts the whole internet to say which tenant a request is for", p)
 		}
 	}
-	if c.DatabaseURL == c.ProvisionerURL {
-		refuse("GATEHOUSE_PROVISIONER_DATABASE_URL: must be another role than GATEHOUSE_DATABASE_URL, or requests are served with the right to every tenant's tables")
-	}
-	for name, u := range map[string]secret{"GATEHOUSE_DATABASE_URL": c.DatabaseURL, "GATEHOUSE_PROVISIONER_DATABASE_URL": c.ProvisionerURL} {
-		if err := safeDatabase(u); err != nil {
-			refuse("%s: %w", name, err)
-		}
-	}
-	if c.SoftwareCustody == "" {
-		if u, err := url.Parse(c.Vault.Address); err == nil && u.Scheme == "http" && !loopbackName(u.Hostname()) {
-			refuse("GATEHOUSE_VAULT_ADDR: must be https, or the Vault token crosses the network in the clear")
-		}
-	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	errs = append(errs, c.checkDatabases(), c.checkVault())
 	return errors.Join(errs...)
 }
 
-func safeDatabase(u secret) error {
-	c, err := pgxpool.ParseConfig(string(u))
+func (c *config) checkDatabases() error {
+	var errs []error
+	serving, err := parseDatabase(c.DatabaseURL)
 	if err != nil {
-		return errors.New("is not a Postgres URL") // the parser's own words may hold the password
+		errs = append(errs, fmt.Errorf("GATEHOUSE_DATABASE_URL: %w", err))
 	}
-	if c.ConnConfig.User == "postgres" {
-		return errors.New("must not be the superuser")
+	provisioning, err := parseDatabase(c.ProvisionerURL)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("GATEHOUSE_PROVISIONER_DATABASE_URL: %w", err))
 	}
-	for _, f := range append(c.ConnConfig.Fallbacks, nil) {
-		tls, host := c.ConnConfig.TLSConfig, c.ConnConfig.Host
-		if f != nil {
-			tls, host = f.TLSConfig, f.Host
+	if serving != nil && provisioning != nil {
+		if serving.User == provisioning.User {
+			errs = append(errs, errors.New("GATEHOUSE_PROVISIONER_DATABASE_URL: must be another role than GATEHOUSE_DATABASE_URL, or requests are served with the right to every tenant's tables"))
 		}
-		if tls == nil && !loopbackName(host) && !strings.HasPrefix(host, "/") {
-			return errors.New("needs sslmode=verify-full (or require), or rows and passwords cross the network in the clear")
+		if serving.Database != provisioning.Database {
+			errs = append(errs, errors.New("GATEHOUSE_PROVISIONER_DATABASE_URL: must name the same database as GATEHOUSE_DATABASE_URL"))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// parseDatabase reads the URL of a database and refuses unsafe ones; nil, nil is none.
+func parseDatabase(u secret) (*pgconn.Config, error) {
+	if u == "" {
+		return nil, nil
+	}
+	parsed, err := pgxpool.ParseConfig(string(u))
+	if err != nil {
+		return nil, errors.New("is not a Postgres URL") // the parser's own words may hold the password
+	}
+	c := &parsed.ConnConfig.Config
+	if c.User == "postgres" {
+		return nil, errors.New("must not be the superuser")
+	}
+	attempts := []*pgconn.FallbackConfig{{Host: c.Host, TLSConfig: c.TLSConfig}}
+	for _, a := range append(attempts, c.Fallbacks...) {
+		if a.TLSConfig == nil && !loopbackName(a.Host) && !strings.HasPrefix(a.Host, "/") {
+			return nil, errors.New("needs sslmode=verify-full (or require), or rows and passwords cross the network in the clear")
+		}
+	}
+	return c, nil
+}
+
+func (c *config) checkVault() error {
+	if c.SoftwareCustody != "" || c.Vault.Address == "" {
+		return nil
+	}
+	var errs []error
+	u, err := url.Parse(c.Vault.Address)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		errs = append(errs, errors.New("GATEHOUSE_VAULT_ADDR: must be a URL such as https://vault.example:8200"))
+	case u.Scheme == "http" && !loopbackName(u.Hostname()):
+		errs = append(errs, errors.New("GATEHOUSE_VAULT_ADDR: must be https, or the Vault token crosses the network in the clear"))
+	}
+	a, b := c.Vault.Login, c.VaultProvisioner
+	errs = append(errs, checkLogin("GATEHOUSE_VAULT_", a), checkLogin("GATEHOUSE_VAULT_PROVISIONER_", b))
+	if a.Token != "" && a.Token == b.Token || a.RoleID != "" && a.RoleID == b.RoleID || a.KubernetesRole != "" && a.KubernetesRole == b.KubernetesRole {
+		errs = append(errs, errors.New("GATEHOUSE_VAULT_PROVISIONER_...: must be another login than GATEHOUSE_VAULT_..., or requests are served with the right to destroy keys"))
+	}
+	return errors.Join(errs...)
+}
+
+func checkLogin(prefix string, l custody.VaultLogin) error {
+	ways := 0
+	for _, chosen := range []bool{l.Token != "", l.RoleID != "", l.KubernetesRole != ""} {
+		if chosen {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return fmt.Errorf("%[1]sTOKEN, %[1]sROLE_ID, %[1]sKUBERNETES_ROLE: exactly one of them is needed", prefix)
+	}
+	if l.RoleID != "" && (l.SecretID == "") == (l.SecretIDFile == "") {
+		return fmt.Errorf("%[1]sSECRET_ID, %[1]sSECRET_ID_FILE: exactly one of them is needed beside %[1]sROLE_ID", prefix)
 	}
 	return nil
 }
@@ -123,6 +170,32 @@ func parsePrefixes(text string) (all []netip.Prefix, err error) {
 		all = append(all, p.Masked())
 	}
 	return all, nil
+}
+
+func parseHostPort(text string) (string, error) {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return "", errors.New("must be HOST:PORT; without HOST every address of the machine is meant")
+	}
+	return text, nil
+}
+
+func parseLevel(text string) (l slog.Level, err error) {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, text) {
+		return l, errors.New("must be debug, info, warn or error")
+	}
+	return l, l.UnmarshalText([]byte(text))
+}
+
+func parseDelay(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > time.Minute {
+		return 0, errors.New("must be a time from 0s to 1m")
+	}
+	return d, nil
 }
 
 func parseCount(text string, low, high int) (int32, error) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/golang-migrate/migrate/v4"
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/internal/pgproc"
@@ -30,12 +31,8 @@ func devCommand(p process) *cobra.Command {
 	c.Flags().StringVar(&state, "state", ".dev", "folder that holds everything; remove it to start afresh")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen on, on this machine's loopback only")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		d := &dev{process: p, listen: listen}
-		err := d.run(c.Context(), state)
-		if err != nil && c.Context().Err() != nil {
-			return nil // Ctrl-C during the start is a wish, not a failure
-		}
-		return err
+		d := &dev{process: p, listen: listen, ended: make(chan error, 2)}
+		return d.run(c.Context(), state)
 	}
 	return c
 }
@@ -46,10 +43,15 @@ type dev struct {
 	listen  string
 	state   devState
 	cleanup []func() error
+	serving bool
+	ended   chan error // gets what ended by itself of that which the service stands on
 }
 
 func (d *dev) run(ctx context.Context, dir string) (err error) {
 	defer func() {
+		if ctx.Err() != nil && !d.serving {
+			err = nil // Ctrl-C during the start is a wish; that something does not stop is a failure all the same
+		}
 		for i := len(d.cleanup) - 1; i >= 0; i-- {
 			err = errors.Join(err, d.cleanup[i]())
 		}
@@ -91,46 +93,70 @@ func listenLoopback(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// prepare brings up what the service stands on: Postgres, custody, roles, the newest schema.
-func (d *dev) prepare(ctx context.Context, port int) (config, error) {
-	binaries, err := pgproc.Obtain(ctx, d.stderr)
-	if err != nil {
-		return config{}, err
-	}
-	log, err := os.OpenFile(d.state.path("postgres.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return config{}, err
-	}
-	d.cleanup = append(d.cleanup, log.Close)
-	d.say("starting Postgres ...")
-	postgres, err := pgproc.Start(ctx, pgproc.Options{BinDir: binaries, Dir: d.state.path("postgres"), Log: log})
-	if err != nil {
-		return config{}, err
-	}
-	d.cleanup = append(d.cleanup, postgres.Stop)
-
-	cfg := config{Database: "shared-1", DatabaseConnections: 10, Region: "dev", TenantDomain: "localhost", LogFormat: "text", development: true}
-	cfg.Address, err = tenancy.ParseAddress(fmt.Sprintf("http://localhost:%d", port))
-	if err != nil {
+// prepare brings up what the service stands on: custody, Postgres, roles, the newest schema. Custody is first because it
+// is the one that others may have configured wrongly, and the quicker one to stop again.
+func (d *dev) prepare(ctx context.Context, port int) (cfg config, err error) {
+	cfg = config{Database: "shared-1", DatabaseConnections: 10, Region: "dev", TenantDomain: "localhost", LogFormat: "text", development: true}
+	if cfg.Address, err = tenancy.ParseAddress(fmt.Sprintf("http://localhost:%d", port)); err != nil {
 		return config{}, err
 	}
 	if err := d.openCustody(ctx, &cfg); err != nil {
 		return config{}, err
 	}
+	superuser, err := d.runPostgres(ctx)
+	if err != nil {
+		return config{}, err
+	}
 	roles := d.state.roles()
-	if err := migrations.ApplyRoles(ctx, postgres.SuperuserURL(), roles); err != nil {
+	if err := migrations.ApplyRoles(ctx, superuser, roles); err != nil {
 		return config{}, fmt.Errorf("cannot make the database roles: %w", err)
 	}
-	cfg.DatabaseURL = secret(withUser(postgres.SuperuserURL(), roles.Runtime, roles.RuntimePassword))
-	cfg.ProvisionerURL = secret(withUser(postgres.SuperuserURL(), roles.Provisioner, roles.ProvisionerPassword))
+	cfg.DatabaseURL = secret(withUser(superuser, roles.Runtime, roles.RuntimePassword))
+	cfg.ProvisionerURL = secret(withUser(superuser, roles.Provisioner, roles.ProvisionerPassword))
 	if err := cfg.check(); err != nil {
 		return config{}, err
 	}
-	if err := migrations.Control(ctx, string(cfg.ProvisionerURL)); err != nil {
-		return config{}, err
+	return cfg, d.migrate(ctx, string(cfg.ProvisionerURL))
+}
+
+func (d *dev) runPostgres(ctx context.Context) (superuserURL string, err error) {
+	binaries, err := pgproc.Obtain(ctx, d.stderr)
+	if err != nil {
+		return "", err
 	}
-	_, err = tenancy.MigrateTenants(ctx, string(cfg.ProvisionerURL))
-	return cfg, err
+	log, err := os.OpenFile(d.state.path("postgres.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", err
+	}
+	d.cleanup = append(d.cleanup, log.Close)
+	d.say("starting Postgres ...")
+	postgres, err := pgproc.Start(ctx, pgproc.Options{BinDir: binaries, Dir: d.state.path("postgres"), Log: log})
+	if err != nil {
+		return "", err
+	}
+	d.cleanup = append(d.cleanup, postgres.Stop)
+	d.watch("Postgres", postgres.Done(), "postgres.log")
+	return postgres.SuperuserURL(), nil
+}
+
+// watch tells serve when a program ends that it cannot do without. A platform that answers 503 to everything would leave
+// its user to find out why.
+func (d *dev) watch(name string, done <-chan struct{}, log string) {
+	go func() {
+		<-done
+		d.ended <- fmt.Errorf("%s has ended by itself; its log is %s", name, d.state.path(log))
+	}()
+}
+
+func (d *dev) migrate(ctx context.Context, url string) error {
+	err := migrations.Control(ctx, url)
+	if err == nil {
+		_, err = tenancy.MigrateTenants(ctx, url)
+	}
+	if cut := (migrate.ErrDirty{}); errors.As(err, &cut) {
+		return d.damaged("a start was killed in the middle of a migration")
+	}
+	return err
 }
 
 // serve is serve of `gatehouse serve` with the demo set up in between, a summary, and no wait for a load balancer.
@@ -166,9 +192,12 @@ func (d *dev) serve(ctx context.Context, cfg config, listener net.Listener) erro
 		return errors.Join(err, server.Close())
 	}
 	d.summary(cfg, demo)
+	d.serving = true
 	select {
 	case err := <-failed:
 		return err
+	case err := <-d.ended:
+		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
 	d.say("stopping ...")

@@ -41,15 +41,6 @@ func startChild(cmd *exec.Cmd) (*child, error) {
 	return c, <-started
 }
 
-func (c *child) alive() bool {
-	select {
-	case <-c.done:
-		return false
-	default:
-		return true
-	}
-}
-
 // stop asks the program to end and kills it if it takes too long.
 func (c *child) stop() error {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/identity"
@@ -52,15 +50,10 @@ var demo = []struct {
 	{"globex", map[string]identity.Role{"gwen": identity.RoleAdmin, "hank": identity.RoleUser}, []string{"gwen", "hank"}},
 }
 
-// furnish makes whatever of the platform tenant and the demo is missing. Secrets it made earlier are in dev.json; where
-// that is gone, new ones are made.
+// furnish makes whatever of the platform tenant and the demo is missing. A start that was killed may have made keys and
+// accounts and not written their secrets down; new ones are made then.
 func (d *dev) furnish(ctx context.Context, p *platform) (devFile, error) {
-	var last devFile
-	if text, err := os.ReadFile(d.state.path("dev.json")); err == nil {
-		if err := json.Unmarshal(text, &last); err != nil {
-			return devFile{}, d.damaged("dev.json cannot be read")
-		}
-	}
+	last := d.state.secrets.Demo
 	// An earlier start may have been stopped in the middle of making a tenant.
 	if err := p.provision.FinishAll(ctx, 0); err != nil {
 		return devFile{}, err
@@ -93,7 +86,8 @@ func (d *dev) furnish(ctx context.Context, p *platform) (devFile, error) {
 		}
 		now.Tenants = append(now.Tenants, made)
 	}
-	return now, nil
+	d.state.secrets.Demo = now
+	return now, d.state.writeJSON("secrets.json", d.state.secrets)
 }
 
 // ensureTenant finds or makes a tenant, and an administration key for it unless one is known.

@@ -18,18 +18,19 @@ import (
 // devState is the state folder. Next to Postgres' data and the keys it holds:
 //
 //	lock          held while gatehouse dev runs
-//	secrets.json  passwords of the database roles and which custody the keys are in
-//	dev.json      addresses, demo accounts and keys, for scripts
-//	env           the same as shell variables, and the settings of operators' commands
+//	secrets.json  what cannot be made again: passwords, API keys, which custody the keys are in
+//	dev.json      addresses, demo accounts and keys, for scripts; written anew by each start
+//	env           the same as shell variables, and the settings of operators' commands; likewise
 type devState struct {
 	dir     string
 	secrets devSecrets
 }
 
 type devSecrets struct {
-	RuntimePassword     string `json:"runtime_password"`
-	ProvisionerPassword string `json:"provisioner_password"`
-	Custody             string `json:"custody"` // where the keys are; a platform cannot change it
+	RuntimePassword     string  `json:"runtime_password"`
+	ProvisionerPassword string  `json:"provisioner_password"`
+	Custody             string  `json:"custody"` // where the keys are; a platform cannot change it
+	Demo                devFile `json:"demo"`
 }
 
 func (s devState) path(name string) string { return filepath.Join(s.dir, name) }
@@ -42,7 +43,8 @@ func (s devState) roles() migrations.Roles {
 // openState takes the state folder for this run and reads or makes its secrets.
 func (d *dev) openState(dir string) error {
 	d.state.dir = absolute(dir)
-	if err := os.MkdirAll(d.state.dir, 0o711); err != nil { //nolint:gosec // Postgres runs as another account and has to get through
+	// Started by root, Postgres runs as another account and has to get through.
+	if err := os.MkdirAll(d.state.dir, 0o711); err != nil {
 		return fmt.Errorf("cannot make the state folder: %w", err)
 	}
 	lock := flock.New(d.state.path("lock"))
@@ -57,8 +59,11 @@ func (d *dev) openState(dir string) error {
 
 	text, err := os.ReadFile(d.state.path("secrets.json"))
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(d.state.path("postgres")); err == nil {
+			return d.damaged("secrets.json is gone")
+		}
 		d.state.secrets = devSecrets{RuntimePassword: rand.Text(), ProvisionerPassword: rand.Text()}
-		return nil // written once custody is chosen
+		return nil // written once custody is chosen, before anything else is made
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &d.state.secrets)

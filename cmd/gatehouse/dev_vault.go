@@ -59,6 +59,7 @@ func (d *dev) runVault(ctx context.Context, binary string) (address, token strin
 	if err := v.unlock(ctx); err != nil {
 		return "", "", err
 	}
+	d.watch("Vault", v.run.done, "vault.log")
 	return v.keys.Address, v.keys.RootToken, nil
 }
 

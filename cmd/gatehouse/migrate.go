@@ -24,16 +24,16 @@ func migrateCommand(p process) *cobra.Command {
 		if to == "" {
 			return errors.New("GATEHOUSE_PROVISIONER_DATABASE_URL is required")
 		}
-		if err := safeDatabase(secret(to)); err != nil {
+		if _, err := parseDatabase(secret(to)); err != nil {
 			return fmt.Errorf("GATEHOUSE_PROVISIONER_DATABASE_URL: %w", err)
 		}
 		if err := migrations.Control(c.Context(), to); err != nil {
-			return err
+			return oneLine(err)
 		}
 		fmt.Fprintf(p.stdout, "directory: version %d\n", migrations.LatestControl)
 		n, err := tenancy.MigrateTenants(c.Context(), to)
 		fmt.Fprintf(p.stdout, "tenants: %d brought to version %d\n", n, migrations.LatestTenant)
-		return err
+		return oneLine(err)
 	}
 	c.AddCommand(rolesCommand(p))
 	return c

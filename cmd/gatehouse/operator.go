@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
@@ -23,7 +27,39 @@ func operator(p process, do func(context.Context, *platform, []string) error) fu
 			return err
 		}
 		defer platform.close()
-		return do(c.Context(), platform, args)
+		return plain(do(c.Context(), platform, args))
+	}
+}
+
+// plain says a refusal as an operator wants to read it: the sentence that a client gets, with what it says about single
+// fields. Of what is broken it is the cause, which clients are not told.
+func plain(err error) error {
+	p, ok := errors.AsType[*problem.Error](err)
+	switch {
+	case !ok:
+		return oneLine(err)
+	case p.Kind == problem.KindInternal || p.Kind == problem.KindUnavailable:
+		if p.Cause != nil {
+			err = p.Cause
+		}
+		return oneLine(err)
+	}
+	text := strings.TrimSuffix(p.Message, ".")
+	if fields, ok := p.Details["fields"].(map[string]string); ok {
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			text += "; " + name + " " + fields[name]
+		}
+	}
+	return errors.New(strings.ToLower(text[:1]) + text[1:])
+}
+
+// exactly wants n arguments and answers any other number with the usage.
+func exactly(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return fmt.Errorf("wanted is: %s", c.UseLine())
+		}
+		return nil
 	}
 }
 
@@ -38,6 +74,14 @@ func (p *platform) tenant(ctx context.Context, slug string) (tenancy.Tenant, err
 		return t, fmt.Errorf("there is no tenant %q", slug)
 	}
 	return t, err
+}
+
+// oneLine keeps an error to one line: the driver's tell of each address on one of its own.
+func oneLine(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "\n") {
+		return err
+	}
+	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 }
 
 // table prints rows in columns.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,18 +21,25 @@ func serveCommand(p process) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve requests",
-		Long: "Serve requests. Every flag can be given as the environment variable named beside it; the flag goes first.\n" +
-			"Secrets have no flag, because arguments can be read by everybody on the machine:\n\n" + secretsHelp(),
-		Args: cobra.NoArgs,
+		Args:  cobra.NoArgs,
 	}
 	addFlags(c)
+	c.Long = "Serve requests. Each setting is an environment variable; those that are no secret can be given as a flag too, which\n" +
+		"goes first. (Arguments can be read by everybody on the machine.) Everything wrong with them is reported at once.\n\n" +
+		"Settings:\n\n" + strings.TrimSuffix(settingsHelp(), "\n")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := readConfig(c, p.getenv)
-		if err != nil {
+		var unsafe error
+		cfg, err := readConfig(c, func(name string) string {
+			if name != softwareCustody {
+				return p.getenv(name)
+			}
+			if p.getenv(name) != "" {
+				unsafe = fmt.Errorf("%s: is for development, serve keeps keys in Vault only", name)
+			}
+			return ""
+		})
+		if err := errors.Join(err, unsafe); err != nil {
 			return err
-		}
-		if cfg.SoftwareCustody != "" {
-			return fmt.Errorf("%s is for development: serve keeps keys in Vault only", softwareCustody)
 		}
 		listener, err := net.Listen("tcp", cfg.Listen)
 		if err != nil {
@@ -40,15 +48,6 @@ func serveCommand(p process) *cobra.Command {
 		return serve(c.Context(), cfg, p, listener)
 	}
 	return c
-}
-
-func secretsHelp() (text string) {
-	for _, s := range settings {
-		if s.secret {
-			text += fmt.Sprintf("  %-40s %s\n", s.env(), s.doc)
-		}
-	}
-	return text
 }
 
 // serve serves until ctx ends, then drains: readiness goes first, so that load balancers stop sending, then the listener,

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +29,7 @@ func (s setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.nam
 // settings is the one list of them: help, docs/configuration.md and the parser are made from it.
 var settings = []setting{
 	{name: "LISTEN", fallback: ":8080", doc: "Address the server listens on, as HOST:PORT.",
-		set: func(c *config, s string) error { c.Listen = s; _, _, err := net.SplitHostPort(s); return err }},
+		set: func(c *config, s string) (err error) { c.Listen, err = parseHostPort(s); return err }},
 	{name: "PUBLIC_URL", required: true, doc: "URL of the platform's shared host, as clients see it. Its scheme and port hold for vanity domains too.",
 		set: func(c *config, s string) (err error) { c.Address, err = tenancy.ParseAddress(s); return err }},
 	{name: "TENANT_DOMAIN", doc: "If set, each new tenant gets {slug}.TENANT_DOMAIN as its first domain. Point a wildcard record at the service.",
@@ -41,7 +39,7 @@ var settings = []setting{
 	{name: "REGION", required: true, doc: "Name of the region this installation serves. Tenants are made in it.",
 		set: func(c *config, s string) error { c.Region = s; return nil }},
 	{name: "DNS_SERVER", doc: "HOST:PORT of the DNS server asked for the proof of a domain. Default: the machine's resolver.",
-		set: func(c *config, s string) error { c.DNSServer = s; _, _, err := net.SplitHostPort(s); return err }},
+		set: func(c *config, s string) (err error) { c.DNSServer, err = parseHostPort(s); return err }},
 
 	{name: "DATABASE", fallback: "shared-1", doc: "Name of the database, as tenants' records carry it. Never change it once there are tenants.",
 		set: func(c *config, s string) error { c.Database = s; return nil }},
@@ -87,7 +85,7 @@ var settings = []setting{
 		set: func(c *config, s string) error { c.VaultProvisioner.KubernetesRole = s; return nil }},
 
 	{name: "LOG_LEVEL", fallback: "info", doc: "debug, info, warn or error.",
-		set: func(c *config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) }},
+		set: func(c *config, s string) (err error) { c.LogLevel, err = parseLevel(s); return err }},
 	{name: "LOG_FORMAT", fallback: "json", doc: "json or text.",
 		set: func(c *config, s string) error {
 			if c.LogFormat = s; s != "json" && s != "text" {
@@ -96,29 +94,53 @@ var settings = []setting{
 			return nil
 		}},
 	{name: "SHUTDOWN_DELAY", fallback: "5s", doc: "How long /readyz says no before the server stops accepting, so that load balancers notice.",
-		set: func(c *config, s string) (err error) { c.ShutdownDelay, err = time.ParseDuration(s); return err }},
+		set: func(c *config, s string) (err error) { c.ShutdownDelay, err = parseDelay(s); return err }},
 }
 
 // softwareCustody is set by the files gatehouse dev writes for the commands run beside it. serve refuses it.
 const softwareCustody = "GATEHOUSE_DEV_CUSTODY"
 
-// addFlags gives a command a flag for every setting that is no secret.
+// addFlags gives a command a flag for every setting that is no secret. They are hidden from cobra's list of flags: help
+// has the settings as one list, secrets included.
 func addFlags(c *cobra.Command) {
 	for _, s := range settings {
 		if !s.secret {
-			c.Flags().String(s.flag(), "", s.doc+" ["+s.env()+"]"+defaultText(s))
+			c.Flags().String(s.flag(), "", s.doc)
+			_ = c.Flags().MarkHidden(s.flag()) // the only error is an unknown flag
 		}
 	}
-}
-
-func defaultText(s setting) string {
-	if s.fallback == "" {
-		return ""
+	if c.Long == "" {
+		c.Long = c.Short + "."
 	}
-	return " (default " + s.fallback + ")"
+	c.Long += "\n\nIt takes the settings of gatehouse serve; see its help."
 }
 
-// readConfig reads flags and environment and reports everything that is wrong at once.
+// settingsHelp is the list of settings for a terminal.
+func settingsHelp() string {
+	var b strings.Builder
+	for _, s := range settings {
+		b.WriteString("  " + s.env())
+		if !s.secret {
+			b.WriteString("  --" + s.flag())
+		}
+		b.WriteString(s.note() + "\n      " + s.doc + "\n")
+	}
+	return b.String()
+}
+
+// note says whether a setting is needed, or what holds without it.
+func (s setting) note() string {
+	switch {
+	case s.required:
+		return "  (required)"
+	case s.fallback != "":
+		return "  (default " + s.fallback + ")"
+	}
+	return ""
+}
+
+// readConfig reads flags and environment and reports everything that is wrong at once, what is unsafe included. What was
+// told wrongly is not judged further.
 func readConfig(c *cobra.Command, getenv func(string) string) (config, error) {
 	cfg := config{SoftwareCustody: getenv(softwareCustody)}
 	var errs []error
@@ -132,7 +154,7 @@ func readConfig(c *cobra.Command, getenv func(string) string) (config, error) {
 		}
 		if text == "" {
 			if s.required && (cfg.SoftwareCustody == "" || s.name != "VAULT_ADDR") {
-				errs = append(errs, fmt.Errorf("%s: is required (%s)", s.env(), s.doc))
+				errs = append(errs, fmt.Errorf("%s: is required: %s", s.env(), s.doc))
 			}
 			continue
 		}
@@ -140,10 +162,7 @@ func readConfig(c *cobra.Command, getenv func(string) string) (config, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", s.env(), err))
 		}
 	}
-	if len(errs) == 0 {
-		errs = append(errs, cfg.check())
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, cfg.check())...); err != nil {
 		return config{}, fmt.Errorf("configuration:\n%w", err)
 	}
 	return cfg, nil

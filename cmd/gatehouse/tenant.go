@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
 )
@@ -19,7 +21,11 @@ func tenantCommand(p process) *cobra.Command {
 
 func tenantCreate(p process) *cobra.Command {
 	var name, owner, ownerName, algorithm string
-	c := &cobra.Command{Use: "create SLUG", Short: "Create a tenant and print its administration key, once", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{
+		Use: "create SLUG", Short: "Create a tenant and print its administration key, once", Args: exactly(1),
+		Long: "Create a tenant and print its administration key, once. The slug " + string(tenancy.PlatformSlug) + " makes the platform's own tenant, whose\n" +
+			"keys and administrators make tenants over HTTP.",
+	}
 	addFlags(c)
 	c.Flags().StringVar(&name, "name", "", "name of the tenant (default: its slug)")
 	c.Flags().StringVar(&owner, "owner-email", "", "address of its first owner")
@@ -28,7 +34,9 @@ func tenantCreate(p process) *cobra.Command {
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
 		t := tenancy.Tenant{Name: name, Locale: "en", OwnerName: ownerName, SigningAlgorithm: custody.Algorithm(algorithm)}
 		var err error
-		if t.Slug, err = tenancy.ParseNewSlug(args[0]); err != nil {
+		if t.Slug, err = tenancy.ParseNewSlug(args[0]); args[0] == string(tenancy.PlatformSlug) {
+			t.Slug, t.Master = tenancy.PlatformSlug, true
+		} else if err != nil {
 			return fmt.Errorf("slug %q %w", args[0], err)
 		}
 		if t.Name == "" {
@@ -61,7 +69,7 @@ func tenantList(p process) *cobra.Command {
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, _ []string) error {
 		const page = 250
 		var rows [][]any
-		after := ""
+		var after id.Tenant
 		for {
 			tenants, err := pl.directory.List(ctx, after, page)
 			if err != nil {
@@ -69,7 +77,7 @@ func tenantList(p process) *cobra.Command {
 			}
 			for _, t := range tenants {
 				rows = append(rows, []any{t.Slug, t.State, t.PrimaryDomain, t.Database, t.SchemaVersion, t.ID})
-				after = t.ID.String()
+				after = t.ID
 			}
 			if len(tenants) < page {
 				return table(p, "SLUG\tSTATE\tPRIMARY DOMAIN\tDATABASE\tSCHEMA\tID", rows)
@@ -80,7 +88,7 @@ func tenantList(p process) *cobra.Command {
 }
 
 func tenantShow(p process) *cobra.Command {
-	c := &cobra.Command{Use: "show SLUG", Short: "Show a tenant", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{Use: "show SLUG", Short: "Show a tenant", Args: exactly(1)}
 	addFlags(c)
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
 		t, err := pl.tenant(ctx, args[0])
@@ -90,7 +98,7 @@ func tenantShow(p process) *cobra.Command {
 		return table(p, "FIELD\tVALUE", [][]any{
 			{"id", t.ID}, {"slug", t.Slug}, {"name", t.Name}, {"state", t.State}, {"issuer", pl.config.Address.Issuer(t)},
 			{"primary domain", t.PrimaryDomain}, {"region", t.Region}, {"database", t.Database}, {"schema version", t.SchemaVersion},
-			{"owner", t.OwnerEmail}, {"algorithm", t.SigningAlgorithm}, {"created", t.CreatedAt}, {"updated", t.UpdatedAt},
+			{"owner", t.OwnerEmail}, {"algorithm", t.SigningAlgorithm}, {"created", t.CreatedAt.Format(time.RFC3339)}, {"updated", t.UpdatedAt.Format(time.RFC3339)},
 		})
 	})
 	return c
@@ -98,7 +106,7 @@ func tenantShow(p process) *cobra.Command {
 
 func tenantSuspend(p process) *cobra.Command {
 	var resume bool
-	c := &cobra.Command{Use: "suspend SLUG", Short: "Suspend a tenant, or resume it", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{Use: "suspend SLUG", Short: "Suspend a tenant, or resume it", Args: exactly(1)}
 	addFlags(c)
 	c.Flags().BoolVar(&resume, "resume", false, "make it active again")
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
@@ -122,7 +130,7 @@ func tenantSuspend(p process) *cobra.Command {
 
 func keyCommand(p process) *cobra.Command {
 	c := &cobra.Command{Use: "key", Short: "Make API keys"}
-	create := &cobra.Command{Use: "create SLUG", Short: "Make an API key of a tenant and print it, once", Args: cobra.ExactArgs(1)}
+	create := &cobra.Command{Use: "create SLUG", Short: "Make an API key of a tenant and print it, once", Args: exactly(1)}
 	var name string
 	var scopes []string
 	addFlags(create)

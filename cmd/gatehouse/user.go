@@ -37,7 +37,7 @@ func userCreate(p process) *cobra.Command {
 	var roles []string
 	var withPassword, verified bool
 	c := &cobra.Command{
-		Use: "create SLUG EMAIL", Short: "Create a user", Args: cobra.ExactArgs(2),
+		Use: "create SLUG EMAIL", Short: "Create a user", Args: exactly(2),
 		Long: "Create a user. With --password the password is one line of standard input; else the user has none and cannot sign\nin with one.",
 	}
 	addFlags(c)
@@ -69,7 +69,7 @@ func userCreate(p process) *cobra.Command {
 }
 
 func userList(p process) *cobra.Command {
-	c := &cobra.Command{Use: "list SLUG", Short: "List the users of a tenant", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{Use: "list SLUG", Short: "List the users of a tenant", Args: exactly(1)}
 	addFlags(c)
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
 		t, err := pl.tenant(ctx, args[0])
@@ -85,7 +85,7 @@ func userList(p process) *cobra.Command {
 				return err
 			}
 			for _, u := range users {
-				rows = append(rows, []any{u.Email, u.Name, u.Roles, u.Active, u.EmailVerified, u.ID})
+				rows = append(rows, []any{u.Email, u.Name, strings.Trim(fmt.Sprint(u.Roles), "[]"), u.Active, u.EmailVerified, u.ID})
 				after = u.ID
 			}
 			if len(users) < page {
@@ -98,7 +98,7 @@ func userList(p process) *cobra.Command {
 
 func userSuspend(p process) *cobra.Command {
 	var resume bool
-	c := &cobra.Command{Use: "suspend SLUG EMAIL", Short: "Suspend a user and end their sessions, or resume them", Args: cobra.ExactArgs(2)}
+	c := &cobra.Command{Use: "suspend SLUG EMAIL", Short: "Suspend a user and end their sessions, or resume them", Args: exactly(2)}
 	addFlags(c)
 	c.Flags().BoolVar(&resume, "resume", false, "make the user active again")
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {

@@ -187,7 +187,7 @@ func (p *platform) checkDatabase(ctx context.Context) error {
 	case errors.As(err, &unsafe):
 		return fmt.Errorf("GATEHOUSE_DATABASE_URL: %w", err)
 	case err != nil:
-		return fmt.Errorf("the database is not ready: %w", err)
+		return fmt.Errorf("the database is not ready: %w", plain(err))
 	}
 	return nil
 }

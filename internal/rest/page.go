@@ -2,7 +2,6 @@ package rest
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -28,9 +27,9 @@ func (p Page) Fetch() int { return p.Limit + 1 }
 // path, every other parameter of the query (the filters) and the binding, which is at least the tenant. A bad limit, a
 // cursor of another list and garbage are 400.
 func ParsePage(r *http.Request, binding ...string) (Page, error) {
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil { // r.URL.Query would drop what it cannot read, and with it a filter
-		return Page{}, problem.Invalid("The query of the address is malformed.")
+	q, err := Query(r)
+	if err != nil {
+		return Page{}, err
 	}
 	fields := make(map[string]string)
 	p := Page{Limit: DefaultLimit}

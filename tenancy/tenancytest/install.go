@@ -31,7 +31,13 @@ type Installation struct {
 // Install makes an installation that is gone when the test ends.
 func Install(tb testing.TB) Installation {
 	tb.Helper()
-	in := database(tb, testenv.Database(tb))
+	return InstallOn(tb, testenv.Database(tb))
+}
+
+// InstallOn is Install in a database of the test's own, on a server it may stop.
+func InstallOn(tb testing.TB, superuserURL string) Installation {
+	tb.Helper()
+	in := database(tb, superuserURL)
 	in.Runtime, in.Provisioner = vault(tb)
 	return in
 }

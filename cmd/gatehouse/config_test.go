@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// aSafeInstallation has nothing wrong with it; each case below changes one thing.
+var aSafeInstallation = map[string]string{
+	"GATEHOUSE_PUBLIC_URL": "https://id.example.com", "GATEHOUSE_REGION": "eu-1",
+	"GATEHOUSE_DATABASE_URL":              "postgres://gatehouse_runtime:pw-one@db.example/gatehouse?sslmode=verify-full",
+	"GATEHOUSE_PROVISIONER_DATABASE_URL":  "postgres://gatehouse_provisioner:pw-two@db.example/gatehouse?sslmode=verify-full",
+	"GATEHOUSE_VAULT_ADDR":                "https://vault.example:8200",
+	"GATEHOUSE_VAULT_KUBERNETES_ROLE":     "gatehouse-runtime",
+	"GATEHOUSE_VAULT_PROVISIONER_ROLE_ID": "role", "GATEHOUSE_VAULT_PROVISIONER_SECRET_ID": "pw-three",
+}
+
+func read(t *testing.T, env map[string]string, args ...string) (config, error) {
+	t.Helper()
+	c := &cobra.Command{Use: "test"}
+	addFlags(c)
+	if err := c.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	return readConfig(c, func(name string) string { return env[name] })
+}
+
+// Each of these would seem to work and give something away, or would fail later and less clearly.
+func TestConfigurationRefuses(t *testing.T) {
+	t.Parallel()
+	if _, err := read(t, aSafeInstallation); err != nil {
+		t.Fatal(err)
+	}
+	const db = "postgres://gatehouse_runtime:pw-one@db.example/gatehouse"
+	for _, c := range []struct{ name, value, want string }{
+		{"PUBLIC_URL", "", "is required"},
+		{"PUBLIC_URL", "http://id.example.com", "must be https"},
+		{"PUBLIC_URL", "id.example.com", "GATEHOUSE_PUBLIC_URL:"},
+		{"PUBLIC_URL", "https://id.example.com/path", "GATEHOUSE_PUBLIC_URL:"},
+		{"LISTEN", "8080", "must be HOST:PORT"},
+		{"LISTEN", ":http", "must be HOST:PORT"},
+		{"TENANT_DOMAIN", "Not A Host", "GATEHOUSE_TENANT_DOMAIN:"},
+		{"TRUSTED_PROXIES", "10.0.0.1", "must be networks"},
+		{"TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0", "trusts the whole internet"},
+		{"TRUSTED_PROXIES", "::/0", "trusts the whole internet"},
+		{"REGION", "", "is required"},
+		{"DNS_SERVER", "9.9.9.9", "must be HOST:PORT"},
+		{"DATABASE_URL", "", "is required"},
+		{"DATABASE_URL", db, "needs sslmode"},
+		{"DATABASE_URL", db + "?sslmode=disable", "needs sslmode"},
+		{"DATABASE_URL", db + "?sslmode=prefer", "needs sslmode"},
+		{"DATABASE_URL", "postgres://postgres:pw-one@db.example/gatehouse?sslmode=verify-full", "must not be the superuser"},
+		{"DATABASE_URL", "postgres://gatehouse_provisioner:pw-two@db.example/gatehouse?sslmode=verify-full", "must be another role"},
+		{"DATABASE_URL", "postgres://gatehouse_provisioner:else@other.example/gatehouse?sslmode=verify-full", "must be another role"},
+		{"DATABASE_URL", "postgres://gatehouse_runtime:pw-one@db.example/other?sslmode=verify-full", "must name the same database"},
+		{"DATABASE_URL", "mysql://a:pw-one@db.example/gatehouse", "is not a Postgres URL"},
+		{"PROVISIONER_DATABASE_URL", "postgres://p:pw-two@db.example/gatehouse?sslmode=allow", "needs sslmode"},
+		{"DATABASE_CONNECTIONS", "1", "must be a number from 2 to 200"},
+		{"DATABASE_CONNECTIONS", "many", "must be a number from 2 to 200"},
+		{"VAULT_ADDR", "", "is required"},
+		{"VAULT_ADDR", "vault.example", "must be a URL"},
+		{"VAULT_ADDR", "http://vault.example:8200", "must be https"},
+		{"VAULT_KUBERNETES_ROLE", "", "exactly one of them is needed"},
+		{"VAULT_TOKEN", "hvs.pw-four", "exactly one of them is needed"},
+		{"VAULT_PROVISIONER_SECRET_ID", "", "exactly one of them is needed beside"},
+		{"VAULT_PROVISIONER_SECRET_ID_FILE", "/run/secret", "exactly one of them is needed beside"},
+		{"LOG_LEVEL", "loud", "must be debug"},
+		{"LOG_FORMAT", "xml", "must be json or text"},
+		{"SHUTDOWN_DELAY", "-1s", "must be a time"},
+		{"SHUTDOWN_DELAY", "5", "must be a time"},
+	} {
+		env := maps.Clone(aSafeInstallation)
+		env["GATEHOUSE_"+c.name] = c.value
+		_, err := read(t, env)
+		switch {
+		case err == nil:
+			t.Errorf("%s=%q is taken", c.name, c.value)
+		case !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "GATEHOUSE_"):
+			t.Errorf("%s=%q: %v, want %q", c.name, c.value, err, c.want)
+		case strings.Contains(err.Error(), "pw-"):
+			t.Errorf("%s=%q: the error holds a secret: %v", c.name, c.value, err)
+		}
+	}
+	same := maps.Clone(aSafeInstallation)
+	delete(same, "GATEHOUSE_VAULT_KUBERNETES_ROLE")
+	same["GATEHOUSE_VAULT_ROLE_ID"], same["GATEHOUSE_VAULT_SECRET_ID"] = "role", "other"
+	if _, err := read(t, same); err == nil || !strings.Contains(err.Error(), "must be another login") {
+		t.Errorf("one login to Vault for both: %v", err)
+	}
+}
+
+// Who has to fix ten settings wants to read of ten.
+func TestConfigurationReportsEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	p := launch(t, []string{"GATEHOUSE_PUBLIC_URL=http://id.example.com", "GATEHOUSE_DATABASE_URL=postgres://postgres@db/x", "GATEHOUSE_LISTEN=x",
+		"GATEHOUSE_VAULT_ADDR=http://vault.example", "GATEHOUSE_TRUSTED_PROXIES=0.0.0.0/0", "GATEHOUSE_LOG_LEVEL=x", softwareCustody + "=/tmp"}, "serve")
+	if code := p.wait(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, want := range []string{"GATEHOUSE_PUBLIC_URL: must be https", "GATEHOUSE_DATABASE_URL: must not be the superuser", "GATEHOUSE_LISTEN: must be",
+		"GATEHOUSE_TRUSTED_PROXIES: 0.0.0.0/0", "GATEHOUSE_LOG_LEVEL: must be", "GATEHOUSE_REGION: is required",
+		"GATEHOUSE_PROVISIONER_DATABASE_URL: is required", softwareCustody + ": is for development", "GATEHOUSE_VAULT_ADDR: must be https"} {
+		if !strings.Contains(p.stderr.String(), want) {
+			t.Errorf("does not say %q:\n%s", want, p.stderr.String())
+		}
+	}
+}
+
+func TestServeRefusesSoftwareCustody(t *testing.T) {
+	t.Parallel()
+	env := environment(aSafeInstallation, softwareCustody+"="+t.TempDir())
+	launch(t, env, "serve").refuses("is for development, serve keeps keys in Vault only")
+}
+
+func TestFlagGoesBeforeEnvironment(t *testing.T) {
+	t.Parallel()
+	env := maps.Clone(aSafeInstallation)
+	env["GATEHOUSE_LOG_FORMAT"], env["GATEHOUSE_VAULT_AUTH_MOUNT"] = "text", "here"
+	c, err := read(t, env, "--log-format", "json", "--database-connections=7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.LogFormat != "json" || c.DatabaseConnections != 7 || c.Listen != ":8080" || c.Vault.Login.Mount != "here" || c.VaultProvisioner.Mount != "here" {
+		t.Errorf("%+v", c)
+	}
+	if said := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(said, "pw-") {
+		t.Errorf("a configuration prints its secrets: %s", said)
+	}
+}
+
+var update = flag.Bool("update", false, "write the generated part of docs/configuration.md anew")
+
+// The page, the help and the parser are made from one list.
+func TestConfigurationPage(t *testing.T) {
+	t.Parallel()
+	const path = "../../docs/configuration.md"
+	const begin, end = "<!-- settings: written by go test ./cmd/gatehouse -run TestConfigurationPage -update -->\n", "<!-- end of settings -->\n"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(text), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok1 || !ok2 {
+		t.Fatal("the page has lost the marks around its table")
+	}
+	want := before + begin + "\n" + settingsTable() + "\n" + end + after
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if string(text) != want {
+		t.Error("the table of settings is not that of settings.go: go test ./cmd/gatehouse -run TestConfigurationPage -update")
+	}
+
+	var help strings.Builder
+	if err := run(context.Background(), []string{"serve", "--help"}, os.Getenv, &help, &help); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range settings {
+		names = append(names, s.env())
+		for what, where := range map[string]string{"help": help.String(), "page": want} {
+			if n := strings.Count(where, s.doc); n != 1 && !repeated(s.doc) {
+				t.Errorf("the %s describes %s %d times", what, s.env(), n)
+			}
+		}
+		if n := strings.Count(help.String(), "  "+s.env()+"  ") + strings.Count(help.String(), "  "+s.env()+"\n"); n != 1 {
+			t.Errorf("the help lists %s %d times", s.env(), n)
+		}
+		flags := strings.Count(help.String(), "  --"+s.flag()+"  ") + strings.Count(help.String(), "  --"+s.flag()+"\n")
+		if want := map[bool]int{true: 0, false: 1}[s.secret]; flags != want {
+			t.Errorf("the help lists --%s %d times, want %d", s.flag(), flags, want)
+		}
+	}
+	if slices.Sort(names); len(slices.Compact(names)) != len(settings) {
+		t.Error("a setting is in the list twice")
+	}
+	for _, file := range []string{"tenancy/custody/policy/runtime.hcl", "tenancy/custody/policy/provisioner.hcl"} {
+		if _, err := os.Stat("../../" + file); err != nil || !strings.Contains(want, file) {
+			t.Errorf("the page does not name %s (%v)", file, err)
+		}
+	}
+}
+
+// repeated tells a sentence that two settings share.
+func repeated(doc string) bool {
+	n := 0
+	for _, s := range settings {
+		if strings.Contains(s.doc, doc) {
+			n++
+		}
+	}
+	return n > 1
+}
+
+func settingsTable() string {
+	var b strings.Builder
+	b.WriteString("| variable | flag | default | what it is |\n|---|---|---|---|\n")
+	for _, s := range settings {
+		flag, fallback := "`--"+s.flag()+"`", s.fallback
+		if s.secret {
+			flag = "none: secret"
+		}
+		if s.required {
+			fallback = "**required**"
+		} else if fallback != "" {
+			fallback = "`" + fallback + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.env(), flag, fallback, s.doc)
+	}
+	return b.String()
+}

@@ -1,0 +1,39 @@
+package identity
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+func TestASecretIsKeptAsItsHashAlone(t *testing.T) {
+	t.Parallel()
+	tenant := tenancy.Tenant{ID: id.NewTenant()}
+	now := time.Now()
+	k, raw := generateAPIKey(tenant, NewAPIKey{Name: "k"}, id.User{}, now)
+	if !bytes.Equal(k.hash, hashSecret(raw)) || len(k.hash) != 32 || !strings.HasPrefix(raw, k.Prefix) || len(raw)-len(k.Prefix) < 22 {
+		t.Errorf("%d characters of %q are unknown to whoever reads the database", len(raw)-len(k.Prefix), k.Prefix)
+	}
+	s, refresh := newSession(tenant, login{}, now, DefaultLifetimes)
+	if !bytes.Equal(s.RefreshHash, hashSecret(refresh)) || !strings.HasPrefix(refresh, refreshPrefix) || refresh == raw {
+		t.Error("a refresh token")
+	}
+	if again, _ := newSession(tenant, login{}, now, DefaultLifetimes); again.ID == s.ID || bytes.Equal(again.RefreshHash, s.RefreshHash) {
+		t.Error("two sessions are alike")
+	}
+}
+
+func TestARefreshTokenNeverOutlivesItsSession(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, l := range []Lifetimes{DefaultLifetimes, {RefreshIdle: time.Hour, RefreshAbsolute: time.Minute}} {
+		s, _ := newSession(tenancy.Tenant{}, login{}, now, l)
+		if s.RefreshExpires.After(s.Expires) || !s.Expires.Equal(now.Add(l.RefreshAbsolute)) {
+			t.Errorf("%+v: token until %s, session until %s", l, s.RefreshExpires, s.Expires)
+		}
+	}
+}
