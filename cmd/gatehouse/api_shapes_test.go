@@ -359,7 +359,7 @@ func TestListsArePagedToTheirEnd(t *testing.T) {
 	}
 
 	for q, n := range map[string]int{"late": 1, "LATE": 1, "%25": 6, "_": 6, `\`: 6, "user%201%20%25": 1, "nobody": 0, "@PEOPLE.example": 7, "'%3B--": 0} {
-		if a := get("?q=" + q).want(t, 200, ""); len(a.data(t)) != n || a.field("data") == nil {
+		if a := get("?q="+q).want(t, 200, ""); len(a.data(t)) != n || a.field("data") == nil {
 			t.Errorf("q=%s finds %d, want %d", q, len(a.data(t)), n)
 		}
 	}
@@ -367,7 +367,7 @@ func TestListsArePagedToTheirEnd(t *testing.T) {
 	get("?q=%ff").wantFields(t, "q")
 	get("?email=x").wantFields(t, "email")
 	one := tt.at(t, "GET", "/v1/users/"+want[1], request{key: tt.key}).text("email")
-	if a := get("?email=" + url.QueryEscape(strings.ToUpper(one))).want(t, 200, ""); len(a.data(t)) != 1 {
+	if a := get("?email="+url.QueryEscape(strings.ToUpper(one))).want(t, 200, ""); len(a.data(t)) != 1 {
 		t.Errorf("email filter: %s", a.body)
 	}
 }

@@ -18,8 +18,8 @@ import (
 )
 
 func userCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant"}
-	c.AddCommand(userCreate(p), userList(p), userSuspend(p))
+	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant, and reset their second factors"}
+	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userResetMFA(p))
 	return c
 }
 
@@ -112,6 +112,23 @@ func userSuspend(p process) *cobra.Command {
 		}
 		state := map[bool]string{true: "active", false: "suspended"}[active]
 		fmt.Fprintf(p.stdout, "%s is %s\n", u.Email, state)
+		return nil
+	})
+	return c
+}
+
+func userResetMFA(p process) *cobra.Command {
+	c := &cobra.Command{Use: "reset-mfa SLUG EMAIL", Short: "Take all second factors of a user away and end their sessions", Args: cobra.ExactArgs(2)}
+	addFlags(c)
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, u, err := pl.user(ctx, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		if err := pl.factors.Reset(ctx, identity.Operator(t), u.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s has no second factor\n", u.Email)
 		return nil
 	})
 	return c
