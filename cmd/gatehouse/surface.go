@@ -21,7 +21,7 @@ func (p *platform) handler(h *health) http.Handler {
 	(&identity.Discovery{Front: p.front, Address: p.config.Address, Keyring: p.keyring}).Mount(r)
 
 	p.logins.Mount(r, p.front)
-	identity.MountProviders(r, p.front, p.directory)
+	identity.MountProviders(r, p.front, p.directory, p.settings)
 	identity.MountProfile(r, p.guard)
 
 	p.desk.Mount(r, p.front)

@@ -98,6 +98,11 @@ func (m MFA) Demands(roles []string, made, now time.Time) (demanded, grace bool)
 	return demanded, demanded && now.Before(made.AddDate(0, 0, m.GraceDays))
 }
 
+// Offers reports whether the tenant's people may use a kind of second factor.
+func (m MFA) Offers(method string) bool {
+	return m.Demand != Off && slices.Contains(m.Methods, method)
+}
+
 // Check reports every member that breaks a rule, by path.
 func (s Settings) Check() map[string]string {
 	bad := map[string]string{}
