@@ -29,7 +29,7 @@ const (
 	purposeEnroll   purpose = "enroll"   // of the first factor, before the login it is demanded by
 	purposeStepUp   purpose = "step_up"  // of a session there is
 	purposeRegister purpose = "register" // of a WebAuthn credential by a signed-in user
-	purposePasskey  purpose = "passkey"  // sign-in without a password; nobody is known yet
+	purposePasskey  purpose = "passkey"  // sign-in without a password: one that is done, kept so that it is not done again
 )
 
 // challenge is something to be proved.
@@ -37,7 +37,7 @@ type challenge struct {
 	purpose  purpose
 	methods  []string // what may be used
 	proof    identity.Proof
-	ceremony string // WebAuthn: what the browser was asked for
+	ceremony string // WebAuthn: what the browser was asked for, see ceremony
 }
 
 // The answers to whoever comes with a challenge id.
@@ -76,8 +76,6 @@ func hashID(id string) []byte {
 type attempt struct {
 	hash []byte
 	challenge
-	totp *totpFactor // the user's, if they have one
-	left int         // backup codes
 }
 
 // guard is the account's standing with second factors.
@@ -92,8 +90,9 @@ const maxConsecutive = 100
 
 // try counts a try and gives the challenge to be tried at. The count comes first: an answer that was looked at before
 // it was counted could be looked at a hundred times at once. Errors: 401 challenge_expired for an id that is unknown,
-// expired, used up or for something else; 429 while the account has to wait.
-func (f *Factors) try(ctx context.Context, t tenancy.Tenant, id, method string, purposes ...purpose) (attempt, error) {
+// expired, used up or for something else; 429 while the account has to wait. also reads what the answer is judged by, in
+// the same round trip.
+func (f *Factors) try(ctx context.Context, t tenancy.Tenant, id string, kinds []string, also func(*tenancy.Batch, []byte), purposes ...purpose) (attempt, error) {
 	if !idGrammar.MatchString(id) {
 		return attempt{}, errChallengeExpired()
 	}
@@ -102,10 +101,9 @@ func (f *Factors) try(ctx context.Context, t tenancy.Tenant, id, method string, 
 	var counted bool
 	now := f.Now()
 	err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
-		countTry(b, a.hash, purposes, method, now, &a.challenge, &counted)
+		countTry(b, a.hash, purposes, kinds, now, &a.challenge, &counted)
 		readGuard(b, a.hash, purposes, now, &g)
-		readTOTP(b, a.hash, &a.totp)
-		countBackupCodes(b, a.hash, &a.left)
+		also(b, a.hash)
 	})
 	switch {
 	case err != nil:
@@ -142,7 +140,7 @@ func (f *Factors) spend(ctx context.Context, t tenancy.Tenant, a attempt, spent 
 var errSpent = errors.New("mfa: spent already")
 
 // open is the challenge under an id, without a try at it. Errors: 401 challenge_expired.
-func (f *Factors) open(ctx context.Context, t tenancy.Tenant, id, method string, purposes ...purpose) (attempt, error) {
+func (f *Factors) open(ctx context.Context, t tenancy.Tenant, id string, kinds []string, purposes ...purpose) (attempt, error) {
 	a := attempt{hash: hashID(id)}
 	found := false
 	if idGrammar.MatchString(id) {
@@ -151,7 +149,8 @@ func (f *Factors) open(ctx context.Context, t tenancy.Tenant, id, method string,
 			return attempt{}, err
 		}
 	}
-	if !found || !slices.Contains(purposes, a.purpose) || (method != "" && !slices.Contains(a.methods, method)) {
+	offered := slices.ContainsFunc(kinds, func(kind string) bool { return slices.Contains(a.methods, kind) })
+	if !found || !slices.Contains(purposes, a.purpose) || !offered {
 		return attempt{}, errChallengeExpired()
 	}
 	return a, nil

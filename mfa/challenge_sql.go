@@ -12,14 +12,20 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-// writeChallenge also clears away what has expired, a few at a time, and the user's oldest beyond their share, so that
-// abandoned challenges do not pile up.
-func writeChallenge(b *tenancy.Batch, hash []byte, c challenge, now time.Time) {
+// sweep clears away what has expired, a few at a time, so that abandoned challenges do not pile up.
+func sweep(b *tenancy.Batch, now time.Time) {
 	b.Queue(`delete from challenges where id_hash in (select id_hash from challenges where expires_at <= $1 limit 10 for update skip locked)`, now)
+}
+
+// writeChallenge also clears away what has expired, and the user's oldest beyond their share.
+func writeChallenge(b *tenancy.Batch, hash []byte, c challenge, now time.Time) {
+	sweep(b, now)
 	b.Queue(`delete from challenges where id_hash in (select id_hash from challenges where user_id = $1 order by created_at desc offset $2)`,
 		c.proof.User, perUser-1)
 	b.Queue(`insert into challenges (id_hash, purpose, user_id, session_id, methods, amr, auth_time, credential_version, ceremony, created_at, expires_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, ''), $10, $11)`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, ''), $10, $11)
+		on conflict (id_hash) do update set methods = excluded.methods, ceremony = excluded.ceremony, tries = 0,
+			created_at = excluded.created_at, expires_at = excluded.expires_at`, // only a registration has an id that comes again
 		hash, c.purpose, c.proof.User, c.proof.Session, c.methods, nonNil(c.proof.AMR), c.proof.AuthTime, c.proof.CredentialVersion, c.ceremony,
 		now, now.Add(challengeLife))
 }
@@ -58,10 +64,10 @@ func optional(scan func(pgx.Row) error, found *bool) func(pgx.Row) error {
 // first five wrong answers are free; after the n-th, 2^(n-5) seconds have to pass, 900 at most. What came in that time is
 // neither counted nor looked at. After a day of quiet the waiting starts over; the number of wrong answers in a row does
 // not.
-func countTry(b *tenancy.Batch, hash []byte, purposes []purpose, method string, now time.Time, into *challenge, counted *bool) {
+func countTry(b *tenancy.Batch, hash []byte, purposes []purpose, kinds []string, now time.Time, into *challenge, counted *bool) {
 	b.Queue(`with c as (
 			select id_hash, user_id from challenges
-			where id_hash = $1 and purpose = any($2) and ($3 = 'backup_code' or $3 = any(methods)) and expires_at > $4 and tries < $5
+			where id_hash = $1 and purpose = any($2) and methods && $3 and expires_at > $4 and tries < $5
 			for update
 		), g as (
 			insert into factor_failures as f (user_id, failures, consecutive, last_at, blocked_until)
@@ -75,7 +81,7 @@ func countTry(b *tenancy.Batch, hash []byte, purposes []purpose, method string, 
 			returning user_id
 		)
 		update challenges set tries = tries + 1 where id_hash in (select id_hash from c) and exists (select from g)
-		returning `+challengeColumns, hash, purposes, method, now, challengeTries, maxConsecutive).
+		returning `+challengeColumns, hash, purposes, kinds, now, challengeTries, maxConsecutive).
 		QueryRow(optional(into.scan, counted))
 }
 

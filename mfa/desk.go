@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // Desk takes proofs and has logins go on.
@@ -31,11 +32,20 @@ type Paid struct {
 
 // Code proves a challenge with a TOTP code or a backup code. Errors: 401 challenge_expired, 401 invalid_code, 429, 503.
 func (d *Desk) Code(ctx context.Context, t tenancy.Tenant, challenge, method, code string, from identity.Client) (Paid, error) {
-	a, err := d.try(ctx, t, challenge, method, purposeLogin, purposeStepUp)
+	kinds := []string{method}
+	if method == backupMethod {
+		kinds = settings.Methods
+	}
+	var totp *totpFactor
+	var codes int
+	a, err := d.try(ctx, t, challenge, kinds, func(b *tenancy.Batch, hash []byte) {
+		readTOTP(b, hash, &totp)
+		countBackupCodes(b, hash, &codes)
+	}, purposeLogin, purposeStepUp)
 	if err != nil {
 		return Paid{}, err
 	}
-	spent, err := d.judge(ctx, t, a, method, code)
+	spent, err := d.judge(ctx, t, a.proof.User, totp, method, code)
 	if err == nil {
 		err = d.spend(ctx, t, a, spent)
 	}
@@ -49,7 +59,7 @@ func (d *Desk) Code(ctx context.Context, t tenancy.Tenant, challenge, method, co
 	o, err := d.finish(ctx, t, a, from, "otp", "mfa")
 	paid := Paid{Outcome: o}
 	if method == backupMethod {
-		left := a.left - 1
+		left := codes - 1
 		paid.BackupCodesLeft = &left
 	}
 	return paid, err
@@ -58,21 +68,21 @@ func (d *Desk) Code(ctx context.Context, t tenancy.Tenant, challenge, method, co
 var errWrong = errors.New("mfa: wrong code")
 
 // judge looks at a code and says what it costs.
-func (d *Desk) judge(ctx context.Context, t tenancy.Tenant, a attempt, method, code string) (statement, error) {
+func (d *Desk) judge(ctx context.Context, t tenancy.Tenant, u id.User, totp *totpFactor, method, code string) (statement, error) {
 	if method == backupMethod {
-		return d.judgeBackup(ctx, t, a.proof.User, code)
+		return d.judgeBackup(ctx, t, u, code)
 	}
-	if a.totp == nil {
+	if totp == nil {
 		return statement{}, errWrong
 	}
-	step, err := d.step(ctx, t, a.proof.User, *a.totp, code)
+	step, err := d.step(ctx, t, u, *totp, code)
 	if err != nil {
 		return statement{}, err
 	}
-	if step <= a.totp.lastStep {
+	if step <= totp.lastStep {
 		return statement{}, errWrong
 	}
-	return spendStep(a.totp.id, step, d.Now()), nil
+	return spendStep(totp.id, step, d.Now()), nil
 }
 
 func (d *Desk) judgeBackup(ctx context.Context, t tenancy.Tenant, u id.User, code string) (statement, error) {
@@ -114,7 +124,7 @@ func (f *Factors) StepUp(ctx context.Context, by identity.Caller) (*identity.Deb
 // BeginEnrollment makes a TOTP secret for whoever owes the enrolment of a first factor. Errors: 401 challenge_expired,
 // 409 already_enrolled.
 func (d *Desk) BeginEnrollment(ctx context.Context, t tenancy.Tenant, challenge string) (totpEnrolment, error) {
-	a, err := d.open(ctx, t, challenge, TOTP, purposeEnroll)
+	a, err := d.open(ctx, t, challenge, []string{TOTP}, purposeEnroll)
 	if err != nil {
 		return totpEnrolment{}, err
 	}
@@ -125,7 +135,7 @@ func (d *Desk) BeginEnrollment(ctx context.Context, t tenancy.Tenant, challenge 
 // transaction that confirms: meanwhile they may have enrolled one by another road, and a password alone must not add a
 // second one. Errors: 400 invalid_code, 401 challenge_expired, 409 already_enrolled.
 func (d *Desk) FinishEnrollment(ctx context.Context, t tenancy.Tenant, challenge, code string, from identity.Client) (identity.Outcome, []string, error) {
-	a, err := d.try(ctx, t, challenge, TOTP, purposeEnroll)
+	a, err := d.try(ctx, t, challenge, []string{TOTP}, nothing, purposeEnroll)
 	if err != nil {
 		return identity.Outcome{}, nil, err
 	}
@@ -139,6 +149,8 @@ func (d *Desk) FinishEnrollment(ctx context.Context, t tenancy.Tenant, challenge
 	o, err := d.finish(ctx, t, a, from, "otp", "mfa")
 	return o, codes, err
 }
+
+func nothing(*tenancy.Batch, []byte) {}
 
 // firstByChallenge admits the confirmation of a first factor and spends the challenge with it.
 func (d *Desk) firstByChallenge(a attempt) func(context.Context, tenancy.Tx, identity.User) error {
@@ -182,5 +194,17 @@ func (f *Factors) ConfirmTOTP(ctx context.Context, by identity.Caller, code stri
 	if err := by.Fresh(f.Now()); err != nil {
 		return nil, 0, err
 	}
-	return f.confirmTOTP(ctx, by.Tenant, by.User.ID, code, func(_ context.Context, _ tenancy.Tx, u identity.User) error { return hasNoTOTP(u) })
+	return f.confirmTOTP(ctx, by.Tenant, by.User.ID, code, func(_ context.Context, _ tenancy.Tx, u identity.User) error {
+		if err := f.stillFresh(by, u); err != nil {
+			return err
+		}
+		return hasNoTOTP(u)
+	})
+}
+
+// stillFresh is by.Fresh for the user as they are in the transaction that confirms: of two enrolments begun with a
+// password alone one may be confirmed, and the other then is by somebody who has a factor and has not proved it.
+func (f *Factors) stillFresh(by identity.Caller, u identity.User) error {
+	by.User = &u
+	return by.Fresh(f.Now())
 }

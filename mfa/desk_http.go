@@ -10,10 +10,20 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-// Mount adds the operations that take a challenge id for a credential.
+// Mount adds the operations that take a challenge id for a credential, and what browsers ask about a tenant.
 func (d *Desk) Mount(r *mux.Router, f tenancy.Front) {
-	r.Handle("/v1/auth/mfa/challenge", rest.Methods{http.MethodPost: func(w http.ResponseWriter, r *http.Request) error { return d.answer(w, r, f) }})
-	r.Handle("/v1/auth/mfa/enroll-via-challenge", rest.Methods{http.MethodPost: func(w http.ResponseWriter, r *http.Request) error { return d.enroll(w, r, f) }})
+	at := func(h func(http.ResponseWriter, *http.Request, tenancy.Front) error) rest.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error { return h(w, r, f) }
+	}
+	r.Handle("/v1/auth/mfa/challenge", rest.Methods{http.MethodPost: at(d.answer)})
+	r.Handle("/v1/auth/mfa/webauthn/begin", rest.Methods{http.MethodPost: at(d.beginAssertion)})
+	r.Handle("/v1/auth/mfa/webauthn/complete", rest.Methods{http.MethodPost: at(d.assertion)})
+	r.Handle("/v1/auth/mfa/enroll-via-challenge", rest.Methods{http.MethodPost: at(d.enroll)})
+	r.Handle("/v1/auth/mfa/enroll-via-challenge/webauthn/begin", rest.Methods{http.MethodPost: at(d.beginCredentialEnrollment)})
+	r.Handle("/v1/auth/mfa/enroll-via-challenge/webauthn/complete", rest.Methods{http.MethodPost: at(d.credentialEnrollment)})
+	r.Handle("/v1/auth/passkey/begin", rest.Methods{http.MethodPost: at(d.beginPasskey)})
+	r.Handle("/v1/auth/passkey/complete", rest.Methods{http.MethodPost: at(d.passkey)})
+	r.Handle("/.well-known/webauthn", rest.Methods{http.MethodGet: at(d.relatedOrigins)})
 }
 
 func required(bad map[string]string, field, value string) {

@@ -21,6 +21,8 @@ func (f *Factors) Mount(r *mux.Router, g *identity.Guard) {
 	r.Handle("/v1/users/me/mfa", rest.Methods{http.MethodGet: g.User(f.list)})
 	r.Handle("/v1/users/me/mfa/totp", rest.Methods{http.MethodPost: g.User(f.enrollTOTP)})
 	r.Handle("/v1/users/me/mfa/totp/verify", rest.Methods{http.MethodPost: g.User(f.verifyTOTP)})
+	r.Handle("/v1/users/me/mfa/webauthn/register", rest.Methods{http.MethodPost: g.User(f.beginRegistration)})
+	r.Handle("/v1/users/me/mfa/webauthn/register/complete", rest.Methods{http.MethodPost: g.User(f.completeRegistration)})
 	r.Handle("/v1/users/me/mfa/backup-codes", rest.Methods{http.MethodPost: g.User(f.backupCodes)})
 	r.Handle("/v1/users/me/mfa/{id}", rest.Methods{http.MethodDelete: g.User(f.remove)})
 	r.Handle("/v1/auth/step-up", rest.Methods{http.MethodPost: g.User(f.stepUp)})

@@ -41,7 +41,10 @@ type Finisher interface {
 }
 
 // Factors knows users' second factors and what logins owe. It satisfies identity.Factors.
-type Factors struct{ Options }
+type Factors struct {
+	Options
+	ceremonyKeys *tenancy.PerTenant[[]byte]
+}
 
 // Options configures New.
 type Options struct {
@@ -49,12 +52,17 @@ type Options struct {
 	Settings *settings.Store
 	Keys     custody.Custodian
 	Address  tenancy.Address
+	Hosts    *tenancy.PerTenant[[]tenancy.Host] // proved by the tenant
 	Now      func() time.Time
 	Log      *slog.Logger
 }
 
 // New makes a Factors.
-func New(o Options) *Factors { return &Factors{o} }
+func New(o Options) *Factors {
+	f := &Factors{Options: o}
+	f.ceremonyKeys = tenancy.NewPerTenant(f.ceremonyKey)
+	return f
+}
 
 var _ identity.Factors = (*Factors)(nil)
 
@@ -100,7 +108,7 @@ func (f *Factors) enrollable(ctx context.Context, t tenancy.Tenant, method strin
 	if err != nil {
 		return err
 	}
-	if set.MFA.Demand == settings.Off || !slices.Contains(set.MFA.Methods, method) {
+	if !set.MFA.Offers(method) {
 		return problem.New(problem.KindForbidden, "method_not_offered", "This tenant does not offer this method.")
 	}
 	return nil

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/pquerna/otp/totp"
+
+	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-// settings replaces a tenant's settings after a change.
+// settings replaces a tenant's settings after a change, and waits until this replica has heard of it.
 func (tt testTenant) settings(tb testing.TB, change func(map[string]any)) answer {
 	tb.Helper()
 	now := tt.do(tb, request{method: "GET", host: tt.host, path: "/v1/settings", key: tt.key}).want(tb, 200, "")
@@ -22,7 +24,28 @@ func (tt testTenant) settings(tb testing.TB, change func(map[string]any)) answer
 		tb.Fatal(err)
 	}
 	change(s)
-	return tt.do(tb, request{method: "PUT", host: tt.host, path: "/v1/settings", key: tt.key, body: s})
+	a := tt.do(tb, request{method: "PUT", host: tt.host, path: "/v1/settings", key: tt.key, body: s})
+	if a.status == http.StatusOK {
+		eventually(tb, 2*time.Second, "the new settings are heard of", func() bool {
+			set, err := tt.platform.settings.Of(tb.Context(), tt.record(tb))
+			return err == nil && string(mustJSON(tb, set)) == string(a.body)
+		})
+	}
+	return a
+}
+
+// record is the tenant as this replica knows it.
+func (tt testTenant) record(tb testing.TB) tenancy.Tenant {
+	tb.Helper()
+	slug, err := tenancy.ParseSlug(tt.slug)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	t, err := tt.directory.BySlug(tb.Context(), slug)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return t
 }
 
 func (tt testTenant) demandMFA(tb testing.TB) {

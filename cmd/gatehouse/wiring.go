@@ -82,7 +82,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 
 	// identity: who is asking?
 	p.settings = tenantsettings.NewStore(p.db)
-	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Address: c.Address, Now: now, Log: log})
+	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Address: c.Address,
+		Hosts: tenancy.NewHosts(p.db), Now: now, Log: log})
 	tokens := &identity.Tokens{Keyring: p.keyring, Signer: p.custodian, Address: c.Address, Now: now}
 	p.gate = password.NewGate(password.GateOptions{})
 	hasher := password.NewHasher(p.gate, password.DefaultParams)

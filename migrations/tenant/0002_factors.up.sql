@@ -19,8 +19,8 @@ create table factors (
     -- TOTP: the secret, sealed by custody with tenant and user; the newest time step that was accepted.
     secret        text,
     last_step     bigint,
-    -- WebAuthn: the credential as it was attested (WebAuthn Level 3 section 4, credential record).
-    credential_id bytea unique,
+    -- WebAuthn: the credential record (WebAuthn Level 3 section 4) as JSON, and the relying party it was made for.
+    credential_id bytea unique check (length(credential_id) between 1 and 1023),
     credential    text,
     rp_id         text,
     check ((method_type = 'totp') = (secret is not null)),
@@ -37,7 +37,8 @@ create table backup_codes (
     primary key (user_id, hash)
 );
 
--- A login, enrolment, step-up or passkey sign-in under way. id_hash is the SHA-256 of the id, which is a secret.
+-- A login, enrolment, step-up or registration under way. id_hash is the SHA-256 of the id, which is a secret. Of a sign-in
+-- by passkey there is a row once it is done, so that it is not done again; until then it needs none.
 create table challenges (
     id_hash            bytea primary key,
     purpose            text not null check (purpose in ('login', 'enroll', 'step_up', 'register', 'passkey')),
