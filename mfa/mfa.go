@@ -31,7 +31,7 @@ import (
 // Kinds of second factor.
 const (
 	TOTP     = "totp"
-	Passkey  = "webauthn_passkey" // on the device that signs in or synchronised to it; verifies its user
+	Passkey  = "webauthn_passkey" //nolint:gosec // no password; on the device that signs in or synchronised to it, verifies its user
 	Security = "webauthn_fido"    // a roaming key
 )
 

@@ -12,7 +12,7 @@ import (
 // readPasskeyHolder leaves into as it is where there is no such passkey. A security key that happens to be discoverable
 // is no passkey.
 func readPasskeyHolder(b *tenancy.Batch, credentialID []byte, into *passkeyHolder) {
-	b.Queue(`select `+credentialColumns+`, u.id, u.active and u.email_verified, u.credential_version
+	b.Queue(`select `+recordColumns+`, u.id, u.active and u.email_verified, u.credential_version
 		from factors f join users u on u.id = f.user_id
 		where f.credential_id = $1 and f.method_type = 'webauthn_passkey' and f.confirmed_at is not null`, credentialID).
 		QueryRow(optional(func(row pgx.Row) error {

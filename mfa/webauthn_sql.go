@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-const credentialColumns = `f.id, f.method_type, f.rp_id, f.credential`
+const recordColumns = `f.id, f.method_type, f.rp_id, f.credential`
 
 func (k *credential) scan(row pgx.Row, more ...any) error {
 	if err := row.Scan(append([]any{&k.factor, &k.method, &k.rpID, &k.stored}, more...)...); err != nil {
@@ -22,7 +22,7 @@ func (k *credential) scan(row pgx.Row, more ...any) error {
 
 // readCredentials are the user's, newest use first.
 func readCredentials(b *tenancy.Batch, u id.User, into *[]credential) {
-	b.Queue(`select `+credentialColumns+` from factors f where f.user_id = $1 and f.credential_id is not null and f.confirmed_at is not null
+	b.Queue(`select `+recordColumns+` from factors f where f.user_id = $1 and f.credential_id is not null and f.confirmed_at is not null
 		order by coalesce(f.last_used_at, f.created_at) desc, f.id`, u).
 		Query(func(rows pgx.Rows) (err error) {
 			*into, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (k credential, err error) { err = k.scan(row); return k, err })
@@ -32,7 +32,7 @@ func readCredentials(b *tenancy.Batch, u id.User, into *[]credential) {
 
 // readCredentialOfChallenge leaves into as it is where the challenge's user has no such credential.
 func readCredentialOfChallenge(b *tenancy.Batch, hash, credentialID []byte, into *credential) {
-	b.Queue(`select `+credentialColumns+` from factors f where f.credential_id = $2 and f.confirmed_at is not null
+	b.Queue(`select `+recordColumns+` from factors f where f.credential_id = $2 and f.confirmed_at is not null
 		and f.user_id = (select user_id from challenges where id_hash = $1)`, hash, credentialID).
 		QueryRow(optional(func(row pgx.Row) error { return into.scan(row) }, new(bool)))
 }
