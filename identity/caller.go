@@ -91,10 +91,15 @@ func (c Caller) mayTouch(roles []Role) bool {
 	return true
 }
 
+// admitted is the caller as tenancy knows one.
+func (c Caller) admitted() tenancy.Admitted {
+	return tenancy.Admitted{Tenant: c.Tenant, Caller: c.logAttr().String()}
+}
+
 // operation names a creating call, to be repeated for this caller alone: the answer may hold a secret that is shown once,
 // and another caller of the tenant who guesses the Idempotency-Key must not be shown it.
 func (c Caller) operation(name, key string, request any) tenancy.Operation {
-	return tenancy.Operation{Name: name + " by " + c.logAttr().String(), Key: key, Request: request}
+	return tenancy.Operation{Name: name, By: c.admitted().Caller, Key: key, Request: request}
 }
 
 // freshLogin is how long after signing in a user may do what could take the account over.

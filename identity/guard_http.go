@@ -42,7 +42,7 @@ func (g *Guard) Admin(s Scope, h CallerHandler) rest.Handler {
 
 // Require is Admin for operations that do not ask who calls.
 func (g *Guard) Require(scope string, h tenancy.Handler) rest.Handler {
-	return g.Admin(Scope(scope), func(w http.ResponseWriter, r *http.Request, by Caller) error { return h(w, r, by.Tenant) })
+	return g.Admin(Scope(scope), func(w http.ResponseWriter, r *http.Request, by Caller) error { return h(w, r, by.admitted()) })
 }
 
 // Platform admits only callers of the platform tenant: its administrators, and its keys that carry the scope.
@@ -52,7 +52,7 @@ func (g *Guard) Platform(scope string, h tenancy.Handler) rest.Handler {
 			return problem.Forbidden()
 		}
 		return nil
-	}, func(w http.ResponseWriter, r *http.Request, by Caller) error { return h(w, r, by.Tenant) })
+	}, func(w http.ResponseWriter, r *http.Request, by Caller) error { return h(w, r, by.admitted()) })
 }
 
 func (g *Guard) admit(allow func(Caller) error, h CallerHandler) rest.Handler {

@@ -32,13 +32,18 @@ func (a *account) scan(row pgx.Row) error {
 	return err
 }
 
-// writeSession writes the session if the account is still as the login found it, and clears away the user's expired
-// ones. The race it closes: an administrator suspends the user, or the user changes the password, while the old
-// password is being hashed here; without the guard a session would be born after all sessions were ended. The row is
-// locked, because one who is about to commit that change has already looked for sessions and seen none: we wait for them
-// and then see the account as they left it.
+// maxSessions is how many sessions a user keeps: a client that signs in without end pushes out its own oldest.
+const maxSessions = 100
+
+// writeSession writes the session if the account is still as the login found it. The race it closes: an administrator
+// suspends the user, or the user changes the password, while the old password is being hashed here; without the guard a
+// session would be born after all sessions were ended. The row is locked, because one who is about to commit that change
+// has already looked for sessions and seen none: we wait for them and then see the account as they left it.
+//
+// It also clears away a few expired sessions, whoever they were of, so that the table is bounded by those that live.
 func writeSession(b *tenancy.Batch, s Session, p Proof, written *bool) {
-	b.Queue(`delete from sessions where user_id = $1 and expires_at <= $2`, s.User, s.Created)
+	b.Queue(`delete from sessions where id in (select id from sessions where expires_at <= $1 limit 5 for update skip locked)`, s.Created)
+	b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2 limit 20)`, s.User, maxSessions-1)
 	b.Queue(`insert into sessions (id, user_id, amr, acr, auth_time, created_at, expires_at, client_ip, user_agent, refresh_hash, refresh_expires_at)
 		select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $11 from users u
 		where u.id = $2 and u.active and u.credential_version = $12 for share`,

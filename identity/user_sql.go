@@ -72,10 +72,12 @@ func LockUser(ctx context.Context, tx tenancy.Tx, u id.User) (User, error) {
 	return found, err
 }
 
-// updateUser raises the credential version when the account is suspended, so that a login under way fails.
+// updateUser raises the credential version when the account is suspended or loses a role. The race: a login under way has
+// read the account as it was and writes its session after all sessions were ended; it finds another version and fails.
 func updateUser(ctx context.Context, tx tenancy.Tx, u id.User, c UserChange, now time.Time) (User, error) {
 	return scanUser(tx.QueryRow(ctx, `update users set name = coalesce($2, name), roles = coalesce($3, roles), active = coalesce($4, active),
-			credential_version = credential_version + case when $4 = false then 1 else 0 end, updated_at = $5
+			credential_version = credential_version + case when $4 = false or not (roles <@ coalesce($3, roles)) then 1 else 0 end,
+			updated_at = $5
 		where id = $1 returning `+userColumns, u, c.Name, c.Roles, c.Active, now))
 }
 

@@ -96,7 +96,8 @@ func apply(ctx context.Context, url, schema, set string) error {
 	if err != nil {
 		return err
 	}
-	m, err := migrate.NewWithInstance("iofs", source, "pgx5", driver)
+	table := pgx.Identifier{schema, pgxmigrate.DefaultMigrationsTable}.Sanitize()
+	m, err := migrate.NewWithInstance("iofs", source, "pgx5", &atomic{Driver: driver, table: table})
 	if err != nil {
 		return err
 	}

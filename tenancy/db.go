@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,24 +61,39 @@ func (t Tx) Tenant() Tenant { return t.tenant }
 
 // Exec runs a statement for its effect.
 func (t Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if err := rowsOnly(sql); err != nil {
+		return pgconn.CommandTag{}, err
+	}
 	return t.tx.Exec(ctx, sql, args...)
 }
 
 // Query runs a statement for its rows.
 func (t Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if err := rowsOnly(sql); err != nil {
+		return nil, err
+	}
 	return t.tx.Query(ctx, sql, args...)
 }
 
 // QueryRow runs a statement for its only row; no row is pgx.ErrNoRows.
 func (t Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	if err := rowsOnly(sql); err != nil {
+		return noRow{err}
+	}
 	return t.tx.QueryRow(ctx, sql, args...)
 }
 
 // Batch collects statements for [DB.InBatch].
-type Batch struct{ b pgx.Batch }
+type Batch struct {
+	b   pgx.Batch
+	err error // of the first statement that may not be sent
+}
 
 // Queue adds a statement. Its rows are read by the callbacks of the value returned.
-func (b *Batch) Queue(sql string, args ...any) *pgx.QueuedQuery { return b.b.Queue(sql, args...) }
+func (b *Batch) Queue(sql string, args ...any) *pgx.QueuedQuery {
+	b.err = cmp.Or(b.err, rowsOnly(sql))
+	return b.b.Queue(sql, args...)
+}
 
 // InTx runs fn in one transaction of the tenant and commits if fn returns nil. Whatever must survive a refusal, such
 // as a counter of failures, is therefore reported by fn through its outcome and not through its error.
@@ -106,8 +122,11 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 	return classify(ctx, onConn(ctx, pool, func(c *pgxpool.Conn) error {
 		var b Batch
 		// set_config with is_local true is SET LOCAL with a parameter, so one prepared statement serves all tenants.
-		b.Queue(`select set_config('search_path', $1, true), set_config('role', $1, true)`, namespace(t.ID))
+		b.b.Queue(`select set_config('search_path', $1, true), set_config('role', $1, true)`, namespace(t.ID))
 		queue(&b)
+		if b.err != nil {
+			return b.err
+		}
 		return c.SendBatch(ctx, &b.b).Close()
 	}))
 }
@@ -164,12 +183,17 @@ func inTx(ctx context.Context, pool *pgxpool.Pool, schema, role string, fn func(
 			_, _ = c.Exec(rollback, "rollback")
 			return err
 		}
-		tag, err := c.Exec(ctx, "commit")
-		if err == nil && tag.String() == "ROLLBACK" {
-			err = errors.New("tenancy: a statement failed unnoticed and the transaction was rolled back")
-		}
-		return err
+		return commit(ctx, c)
 	}))
+}
+
+// commit knows that Postgres answers the commit of a failed transaction with success, and rolls it back.
+func commit(ctx context.Context, c *pgxpool.Conn) error {
+	tag, err := c.Exec(ctx, "commit")
+	if err == nil && tag.String() == "ROLLBACK" {
+		err = errors.New("tenancy: a statement failed unnoticed and the transaction was rolled back")
+	}
+	return err
 }
 
 // onConn runs do on a connection, and again on another where the first had not heard of a role. do begins by taking the
@@ -181,20 +205,25 @@ func inTx(ctx context.Context, pool *pgxpool.Pool, schema, role string, fn func(
 // tenants are made at once, others would refuse one of them for as long as they live.
 func onConn(ctx context.Context, pool *pgxpool.Pool, do func(*pgxpool.Conn) error) error {
 	for attempt := 1; ; attempt++ {
-		c, err := pool.Acquire(ctx)
-		if err != nil {
-			return err
-		}
-		err = do(c)
-		stale := roleRefused(err)
-		if stale {
-			_ = c.Conn().Close(ctx)
-		}
-		c.Release() // a connection that is closed or still in a transaction is not reused
-		if !stale || attempt == 3 {
+		err := onOneConn(ctx, pool, do)
+		if !roleRefused(err) || attempt == 3 {
 			return err
 		}
 	}
+}
+
+// onOneConn gives the connection back also when do panics; one that is closed, busy or still in a transaction is not
+// reused.
+func onOneConn(ctx context.Context, pool *pgxpool.Pool, do func(*pgxpool.Conn) error) error {
+	c, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	if err = do(c); roleRefused(err) {
+		_ = c.Conn().Close(ctx)
+	}
+	return err
 }
 
 // classify tells a database that cannot answer now, which a client may try again, from a fault of ours.
@@ -208,7 +237,7 @@ func classify(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &known), errors.Is(err, pgx.ErrNoRows):
 		return err
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && !errors.As(err, &connect):
 		if transient(refused.Code) || roleRefused(err) {
 			return problem.Unavailable(time.Second, err)
 		}

@@ -38,8 +38,7 @@ func (db ProvisioningDB) inTx(ctx context.Context, fn func(context.Context, prov
 		_, _ = conn.Exec(rollback, "rollback")
 		return classify(ctx, err)
 	}
-	_, err = conn.Exec(ctx, "commit")
-	return classify(ctx, err)
+	return classify(ctx, commit(ctx, conn))
 }
 
 // begin is what shows whether the server is there at all, so it is bounded like a request; what follows may take longer,

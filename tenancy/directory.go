@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -160,8 +161,10 @@ func (d *Directory) byName(ctx context.Context, n name, load func(context.Contex
 	if g, ok := d.nowhere.Get(n); ok && g == d.generation.Load() && !d.deaf.Load() {
 		return Tenant{}, ErrUnknown
 	}
-	// One query for all who ask the same at the same time. It must not die with the one who happened to be first.
-	v, err, _ := d.flight.Do(n.kind+" "+n.value, func() (any, error) { return d.load(context.WithoutCancel(ctx), n, load) })
+	// One query for all who ask the same at the same time. It must not die with the one who happened to be first. Who
+	// asks after an announcement must not join a query that began before it.
+	flight := n.kind + " " + n.value + " " + strconv.FormatInt(d.generation.Load(), 10)
+	v, err, _ := d.flight.Do(flight, func() (any, error) { return d.load(context.WithoutCancel(ctx), n, load) })
 	if err != nil {
 		return Tenant{}, err
 	}

@@ -54,6 +54,8 @@ func (c *claimRequest) Validate() map[string]string {
 	var err error
 	if c.host, err = ParseDomain(c.Domain); err != nil {
 		bad["domain"] = err.Error()
+	} else if len(Domain{Domain: c.host}.RecordName()) > 253 {
+		bad["domain"] = "is too long: there is no room for the name of the record that proves it"
 	}
 	if c.Uses == nil {
 		c.Uses = []Use{UseHost}
@@ -66,7 +68,7 @@ func (c *claimRequest) Validate() map[string]string {
 	return bad
 }
 
-func (s *Domains) claim(w http.ResponseWriter, r *http.Request, t Tenant) error {
+func (s *Domains) claim(w http.ResponseWriter, r *http.Request, by Admitted) error {
 	key, _, err := rest.IdempotencyKey(r)
 	if err != nil {
 		return err
@@ -75,16 +77,16 @@ func (s *Domains) claim(w http.ResponseWriter, r *http.Request, t Tenant) error 
 	if err != nil {
 		return err
 	}
-	op := Operation{Name: "POST /v1/domains", Key: key, Request: req}
-	body, err := s.Claim(r.Context(), t, op, req.host, req.Uses, func(d Domain) any { return renderDomain(d) })
+	op := Operation{Name: "POST /v1/domains", By: by.Caller, Key: key, Request: req}
+	body, err := s.Claim(r.Context(), by.Tenant, op, req.host, req.Uses, func(d Domain) any { return renderDomain(d) })
 	if err != nil {
 		return err
 	}
 	return rest.Respond(w, http.StatusCreated, body)
 }
 
-func (s *Domains) list(w http.ResponseWriter, r *http.Request, t Tenant) error {
-	page, err := rest.ParsePage(r, t.ID.String())
+func (s *Domains) list(w http.ResponseWriter, r *http.Request, by Admitted) error {
+	page, err := rest.ParsePage(r, by.Tenant.ID.String())
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,7 @@ func (s *Domains) list(w http.ResponseWriter, r *http.Request, t Tenant) error {
 	if err != nil {
 		return err
 	}
-	domains, err := s.List(r.Context(), t, after, page.Fetch())
+	domains, err := s.List(r.Context(), by.Tenant, after, page.Fetch())
 	if err != nil {
 		return err
 	}
@@ -103,18 +105,18 @@ func (s *Domains) list(w http.ResponseWriter, r *http.Request, t Tenant) error {
 	return rest.Respond(w, http.StatusOK, rest.NewList(page, bodies, func(d domainBody) string { return d.ID.String() }))
 }
 
-func (s *Domains) remove(w http.ResponseWriter, r *http.Request, t Tenant) error {
+func (s *Domains) remove(w http.ResponseWriter, r *http.Request, by Admitted) error {
 	domain, err := id.ParseDomain(mux.Vars(r)["id"])
 	if err != nil {
 		return problem.NotFound()
 	}
-	if err := s.Remove(r.Context(), t, domain); err != nil {
+	if err := s.Remove(r.Context(), by.Tenant, domain); err != nil {
 		return notFound(err)
 	}
 	return rest.NoContent(w)
 }
 
-func (s *Domains) verify(w http.ResponseWriter, r *http.Request, t Tenant) error {
+func (s *Domains) verify(w http.ResponseWriter, r *http.Request, by Admitted) error {
 	if err := rest.NoBody(r); err != nil {
 		return err
 	}
@@ -122,7 +124,7 @@ func (s *Domains) verify(w http.ResponseWriter, r *http.Request, t Tenant) error
 	if err != nil {
 		return problem.NotFound()
 	}
-	o, err := s.Verify(r.Context(), t, domain)
+	o, err := s.Verify(r.Context(), by.Tenant, domain)
 	if err != nil {
 		return notFound(err)
 	}

@@ -28,9 +28,19 @@ func insertDomain(ctx context.Context, tx querier, d Domain) error {
 	return err
 }
 
-// mayClaim refuses a name somebody has proved, and a tenant that claims without end. Two claims at once may pass the
-// limit together; it bounds growth and need not be exact.
+// oneAtATime makes changes of one tenant's domains wait for each other, until commit. Three races it closes: two names
+// proved at once, both of which would become primary; a name proved while the primary one is removed, of which neither
+// would see the other, so that none became primary; and two claims that pass the limit together.
+func oneAtATime(ctx context.Context, tx directoryTx, t id.Tenant) error {
+	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, "domains of "+t.String())
+	return err
+}
+
+// mayClaim refuses a name somebody has proved, and a tenant that claims without end.
 func mayClaim(ctx context.Context, tx directoryTx, d Domain) error {
+	if err := oneAtATime(ctx, tx, d.Tenant); err != nil {
+		return err
+	}
 	var held bool
 	var claims int
 	err := tx.QueryRow(ctx, `select exists (select from domains where domain = $1 and verified_at is not null),
@@ -78,6 +88,9 @@ func provedHosts(ctx context.Context, tx directoryTx, t id.Tenant) ([]Host, erro
 
 // setVerified gives the domain its effect; the first proved host becomes the primary domain.
 func setVerified(ctx context.Context, tx directoryTx, d Domain, now time.Time) error {
+	if err := oneAtATime(ctx, tx, d.Tenant); err != nil {
+		return err
+	}
 	tag, err := tx.Exec(ctx, `update domains set verified_at = $3, is_primary = 'host' = any(uses)
 			and not exists (select from domains p where p.tenant_id = $1 and p.is_primary)
 		where tenant_id = $1 and id = $2 and verified_at is null`, d.Tenant, d.ID, now)
@@ -87,9 +100,11 @@ func setVerified(ctx context.Context, tx directoryTx, d Domain, now time.Time) e
 	return err
 }
 
-// deleteDomain removes a claim and lets the oldest other proved host succeed a primary one. The two statements are one
-// transaction, and the index on is_primary lets no second primary in.
+// deleteDomain removes a claim and lets the oldest other proved host succeed a primary one.
 func deleteDomain(ctx context.Context, tx directoryTx, t id.Tenant, domain id.Domain) error {
+	if err := oneAtATime(ctx, tx, t); err != nil {
+		return err
+	}
 	var primary bool
 	err := tx.QueryRow(ctx, `delete from domains where tenant_id = $1 and id = $2 returning is_primary`, t, domain).Scan(&primary)
 	if errors.Is(err, pgx.ErrNoRows) {

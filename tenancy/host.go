@@ -38,7 +38,7 @@ func ParseHost(s string) (Host, error) {
 // ParseDomain reads a domain as a person writes it, so U-labels are welcome and converted (RFC 5891). It wants at
 // least two labels: nobody proves a top-level domain.
 func ParseDomain(s string) (Host, error) {
-	ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(s, "."))
+	ascii, err := idna.Lookup.ToASCII(s)
 	if err != nil {
 		return "", ErrHost
 	}

@@ -17,6 +17,7 @@ const keep = 24 * time.Hour
 // Operation names one call of a creating operation for [Repeat].
 type Operation struct {
 	Name    string // method and path template
+	By      string // who calls: an answer may hold a secret, and is repeated to nobody else
 	Key     string // the Idempotency-Key; empty: the call is not repeatable
 	Request any    // what was asked, to recognise the same key with another body
 }
@@ -26,7 +27,7 @@ type Operation struct {
 //
 // What is created and the answer to it are written in one transaction, so there is no moment in which one is there
 // without the other. Answers may hold a secret shown once, and a request may hold a password, so what is stored is
-// sealed by the tenant's key and bound to tenant, operation and key.
+// sealed by the tenant's key and bound to tenant, operation, caller and key.
 type Repeat struct {
 	db   *DB
 	keys custody.Custodian
@@ -110,7 +111,7 @@ type slot struct {
 
 func (r *Repeat) slot(t Tenant, op Operation) slot {
 	h := sha256.Sum256([]byte(op.Key))
-	return slot{t.ID.String() + " " + op.Name, h[:], r.now()}
+	return slot{t.ID.String() + " " + op.Name + " by " + op.By, h[:], r.now()}
 }
 
 func (s slot) associated() []byte { return append([]byte("idempotency "+s.scope+" "), s.keyHash...) }

@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -11,8 +12,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 )
 
+// Admitted is a caller whom a Guard let in.
+type Admitted struct {
+	Tenant Tenant // whose the request is, and the caller too
+	Caller string // who in the tenant, as a name for what is kept per caller
+}
+
 // Handler is an operation of one tenant.
-type Handler func(w http.ResponseWriter, r *http.Request, t Tenant) error
+type Handler func(w http.ResponseWriter, r *http.Request, by Admitted) error
 
 // Guard admits callers to administrative operations. Identity satisfies it. The operation runs only for a caller of
 // the request's own tenant who is its administrator or holds a key with the scope; Platform besides wants that tenant
@@ -46,7 +53,12 @@ func (f Front) Site(r *http.Request) (Site, error) {
 	if c.APIKey != "" {
 		h.Credential = append(h.Credential, claimedByKey(c.APIKey))
 	}
-	return f.Resolver.Site(r.Context(), h)
+	site, err := f.Resolver.Site(r.Context(), h)
+	if err != nil {
+		// The one thing that tells an operator why a proxy's requests find nobody.
+		rest.AddLogAttrs(r.Context(), slog.String("host", h.Host[:min(len(h.Host), 255)]))
+	}
+	return site, err
 }
 
 // Tenant is whose a request without a tenant_slug in its body is.

@@ -52,7 +52,7 @@ func (p *Platform) wanted(c createRequest) (Tenant, error) {
 	return t, nil
 }
 
-func (p *Platform) create(w http.ResponseWriter, r *http.Request, platform Tenant) error {
+func (p *Platform) create(w http.ResponseWriter, r *http.Request, by Admitted) error {
 	key, _, err := rest.IdempotencyKey(r)
 	if err != nil {
 		return err
@@ -65,8 +65,8 @@ func (p *Platform) create(w http.ResponseWriter, r *http.Request, platform Tenan
 	if err != nil {
 		return err
 	}
-	op := Operation{Name: "POST /v1/tenants", Key: key, Request: req}
-	body, err := p.Provisioner.CreateRepeatable(r.Context(), p.Repeat, platform, op, wanted, func(c Created) any {
+	op := Operation{Name: "POST /v1/tenants", By: by.Caller, Key: key, Request: req}
+	body, err := p.Provisioner.CreateRepeatable(r.Context(), p.Repeat, by.Tenant, op, wanted, func(c Created) any {
 		b := renderTenant(c.Tenant)
 		b.AdminKey = c.AdminKey
 		return b

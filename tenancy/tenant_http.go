@@ -65,8 +65,8 @@ func optional[T comparable](v T) *T {
 	return &v
 }
 
-func (p *Platform) list(w http.ResponseWriter, r *http.Request, platform Tenant) error {
-	page, err := rest.ParsePage(r, platform.ID.String())
+func (p *Platform) list(w http.ResponseWriter, r *http.Request, by Admitted) error {
+	page, err := rest.ParsePage(r, by.Tenant.ID.String())
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (p *Platform) list(w http.ResponseWriter, r *http.Request, platform Tenant)
 	return rest.Respond(w, http.StatusOK, rest.NewList(page, bodies, func(b tenantBody) string { return b.ID.String() }))
 }
 
-func (p *Platform) show(w http.ResponseWriter, r *http.Request, _ Tenant) error {
+func (p *Platform) show(w http.ResponseWriter, r *http.Request, _ Admitted) error {
 	tid, err := id.ParseTenant(mux.Vars(r)["id"])
 	if err != nil {
 		return problem.NotFound()
@@ -109,7 +109,7 @@ type updateRequest struct {
 	Locale strictjson.Optional[string] `json:"locale"`
 }
 
-func (p *Platform) update(w http.ResponseWriter, r *http.Request, _ Tenant) error {
+func (p *Platform) update(w http.ResponseWriter, r *http.Request, _ Admitted) error {
 	tid, err := id.ParseTenant(mux.Vars(r)["id"])
 	if err != nil {
 		return problem.NotFound()
@@ -169,7 +169,7 @@ func (s *suspendRequest) Validate() map[string]string {
 	return nil
 }
 
-func (p *Platform) suspend(w http.ResponseWriter, r *http.Request, _ Tenant) error {
+func (p *Platform) suspend(w http.ResponseWriter, r *http.Request, _ Admitted) error {
 	tid, err := id.ParseTenant(mux.Vars(r)["id"])
 	if err != nil {
 		return problem.NotFound()

@@ -216,7 +216,7 @@ func TestARepeatedCallHasNoMoreRightsThanItsCaller(t *testing.T) {
 	t.Parallel()
 	tt := sharedPlatform(t).newTenant(t)
 	body := map[string]any{"name": "strong", "scopes": []string{"users:read", "users:write"}}
-	header := map[string]string{"Idempotency-Key": "guessable"}
+	header := map[string]string{"Idempotency-Key": uniqueName()}
 	made := tt.at(t, "POST", "/v1/api-keys", request{key: tt.key, body: body, header: header}).want(t, 201, "")
 	weak, _ := tt.newKey(t, "keys:write")
 	tt.at(t, "POST", "/v1/api-keys", request{key: weak, body: body, header: header}).want(t, 403, "forbidden")
@@ -224,6 +224,11 @@ func TestARepeatedCallHasNoMoreRightsThanItsCaller(t *testing.T) {
 	if a := tt.at(t, "POST", "/v1/api-keys", request{key: peer, body: body, header: header}); a.text("raw_key") == made.text("raw_key") {
 		t.Error("another caller is shown the secret of the first")
 	}
+	// A platform key that may make tenants is not shown the key to one that another made.
+	tenant := request{method: "POST", path: "/v1/tenants", key: tt.platformKey, header: header, body: map[string]any{"name": "N", "slug": uniqueName()}}
+	tt.do(t, tenant).want(t, 201, "")
+	tenant.key, _ = tt.platformTenant(t).newKey(t, "tenants:write")
+	tt.do(t, tenant).want(t, 409, "slug_taken")
 	administrator := map[string]any{"email": "root@people.example", "name": "R", "roles": []string{"admin"}}
 	tt.at(t, "POST", "/v1/users", request{key: tt.key, body: administrator, header: header}).want(t, 201, "")
 	writer, _ := tt.newKey(t, "users:write")
@@ -248,6 +253,7 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		tt.at(t, "PUT", "/v1/users/"+id, request{key: tt.key, body: body}).want(t, 200, "")
 	}
 	t.Run("demoted", func(t *testing.T) {
+		t.Parallel()
 		admin, id := tt.signIn(t, "admin")
 		users(request{bearer: admin}).want(t, 200, "")
 		put(id, map[string]any{"roles": []string{"user"}})
@@ -261,6 +267,7 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		users(request{bearer: admin}).want(t, 403, "forbidden")
 	})
 	t.Run("promoted", func(t *testing.T) {
+		t.Parallel()
 		token, id := tt.signIn(t)
 		users(request{bearer: token}).want(t, 403, "forbidden")
 		put(id, map[string]any{"roles": []string{"admin", "user"}})
@@ -273,6 +280,7 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		"made inactive": func(id string, active bool) { put(id, map[string]any{"active": active}) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			admin, id := tt.signIn(t, "admin")
 			suspend(id, false)
 			users(request{bearer: admin}).want(t, 401, "unauthenticated")
@@ -282,6 +290,7 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		})
 	}
 	t.Run("deleted", func(t *testing.T) {
+		t.Parallel()
 		admin, id := tt.signIn(t, "admin")
 		tt.at(t, "DELETE", "/v1/users/"+id, request{key: tt.key}).want(t, 204, "")
 		users(request{bearer: admin}).want(t, 401, "unauthenticated")
@@ -292,23 +301,27 @@ func TestRightsTakenAwayAreGoneAtOnce(t *testing.T) {
 		users(request{bearer: admin}).want(t, 200, "")
 	})
 	t.Run("a revoked key", func(t *testing.T) {
+		t.Parallel()
 		key, id := tt.newKey(t, "users:read")
 		users(request{key: key}).want(t, 200, "")
 		tt.at(t, "DELETE", "/v1/api-keys/"+id, request{key: tt.key}).want(t, 204, "")
 		users(request{key: key}).want(t, 401, "unauthenticated")
 	})
 	t.Run("an expired key", func(t *testing.T) {
+		t.Parallel()
 		key, id := tt.newKey(t, "users:read")
 		users(request{key: key}).want(t, 200, "")
 		tt.exec(t, `update api_keys set expires_at = now() - interval '1 millisecond' where id = $1`, id)
 		users(request{key: key}).want(t, 401, "unauthenticated")
 	})
 	t.Run("an expired session", func(t *testing.T) {
+		t.Parallel()
 		admin, id := tt.signIn(t, "admin")
 		tt.exec(t, `update sessions set expires_at = now() - interval '1 millisecond' where user_id = $1`, id)
 		users(request{bearer: admin}).want(t, 401, "unauthenticated")
 	})
 	t.Run("a key changed by one letter", func(t *testing.T) {
+		t.Parallel()
 		key, _ := tt.newKey(t, "users:read")
 		last := "A"
 		if strings.HasSuffix(key, last) {

@@ -190,11 +190,3 @@ func (tp *testPlatform) send(tb testing.TB, raw string) answer {
 	body, _ := io.ReadAll(res.Body)
 	return answer{res.StatusCode, res.Header, body}
 }
-
-// hostHeader is how a host name is said to this server, with its port.
-func (tp *testPlatform) hostHeader(host string) string {
-	if host != "" {
-		return host
-	}
-	return strings.TrimPrefix(tp.url, "http://")
-}

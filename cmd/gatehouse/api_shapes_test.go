@@ -106,9 +106,12 @@ func TestABadUserNamesAllItsBadFields(t *testing.T) {
 		{"POST", "/v1/domains", `{"domain":"people.example","verified":true}`, "verified"},
 		{"POST", "/v1/domains", `{"domain":"localhost"}`, "domain"},
 	} {
-		t.Run(c.method+" "+c.body, func(t *testing.T) {
-			tt.at(t, c.method, c.path, request{key: tt.key, body: c.body}).wantFields(t, c.fields)
-		})
+		a := tt.at(t, c.method, c.path, request{key: tt.key, body: c.body})
+		if a.status != 400 {
+			t.Errorf("%s %s: %d %s", c.method, c.body, a.status, a.body)
+			continue
+		}
+		a.wantFields(t, c.fields)
 	}
 	weak := tt.at(t, "POST", "/v1/users", request{key: tt.key, body: `{"email":"weak@b.example","name":"W","password":"fourteen chars"}`})
 	weak.want(t, 400, "weak_password").wantMembers(t, "details.fields", "password")
@@ -279,7 +282,10 @@ func TestTenantsAreAdministered(t *testing.T) {
 		{`{"name":"X","slug":"fine-slug","region":"moon"}`, "region"},
 		{`{"name":"X","slug":"fine-slug","owner_name":"O"}`, "owner_email"},
 	} {
-		t.Run(c.body, func(t *testing.T) { post(c.body).wantFields(t, c.fields) })
+		t.Run(c.body, func(t *testing.T) {
+			t.Parallel()
+			post(c.body).wantFields(t, c.fields)
+		})
 	}
 	ask("PUT", path, `{"slug":"another-slug","name":null,"state":"suspended"}`).want(t, 400, "invalid_request")
 	ask("GET", "/v1/tenants/"+nobodysID, nil).want(t, 404, "not_found")
@@ -347,10 +353,16 @@ func TestListsArePagedToTheirEnd(t *testing.T) {
 		"an id":           get("?cursor=" + want[1]),
 		"one letter more": get("?cursor=" + cursor + "A"),
 	} {
-		t.Run("cursor: "+name, func(t *testing.T) { a.wantFields(t, "cursor") })
+		t.Run("cursor: "+name, func(t *testing.T) {
+			t.Parallel()
+			a.wantFields(t, "cursor")
+		})
 	}
 	for _, limit := range []string{"0", "-1", "251", "1000000000000000000000", "x", "", "1.5", "+1", "01", "1e1", "%00", "1&limit=2"} {
-		t.Run("limit: "+limit, func(t *testing.T) { get("?limit="+limit).wantFields(t, "limit") })
+		t.Run("limit: "+limit, func(t *testing.T) {
+			t.Parallel()
+			tt.at(t, "GET", "/v1/users?limit="+limit, request{key: tt.key}).wantFields(t, "limit")
+		})
 	}
 	get("?limit=x&cursor=y").wantFields(t, "limit,cursor")
 	get("?limit=250").want(t, 200, "")
@@ -378,9 +390,9 @@ func TestACreationIsRepeatable(t *testing.T) {
 	tp := sharedPlatform(t)
 	tt, other := tp.newTenant(t), tp.newTenant(t)
 	type creation struct {
-		path, change, count string
-		body                func(n string) map[string]any
-		rq, foreign         request
+		path        string
+		body        func(n string) map[string]any
+		rq, foreign request
 	}
 	for name, c := range map[string]creation{
 		"users": {path: "/v1/users", body: func(n string) map[string]any {
@@ -405,7 +417,13 @@ func TestACreationIsRepeatable(t *testing.T) {
 			answers := make([]answer, 10)
 			var wg sync.WaitGroup
 			for i := range answers {
-				wg.Go(func() { answers[i] = post(c.rq, c.body(n), repeat) })
+				wg.Go(func() {
+					// Ten passwords at once may be more than a busy machine hashes; told so, a client tries again.
+					eventually(t, 20*time.Second, "a creation is let in", func() bool {
+						answers[i] = post(c.rq, c.body(n), repeat)
+						return answers[i].status != 503
+					})
+				})
 			}
 			wg.Wait()
 			for i, a := range answers {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gofrs/flock"
 
@@ -59,8 +60,8 @@ func (d *dev) openState(dir string) error {
 
 	text, err := os.ReadFile(d.state.path("secrets.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(d.state.path("postgres")); err == nil {
-			return d.damaged("secrets.json is gone")
+		if err := d.checkNew(); err != nil {
+			return err
 		}
 		d.state.secrets = devSecrets{RuntimePassword: rand.Text(), ProvisionerPassword: rand.Text()}
 		return nil // written once custody is chosen, before anything else is made
@@ -70,6 +71,25 @@ func (d *dev) openState(dir string) error {
 	}
 	if err != nil || d.state.secrets.RuntimePassword == "" || d.state.secrets.ProvisionerPassword == "" {
 		return d.damaged("secrets.json cannot be read")
+	}
+	return nil
+}
+
+// checkNew refuses a folder without secrets.json that holds something: state that lost them, or a folder of somebody's,
+// who would be told below to remove it.
+func (d *dev) checkNew() error {
+	if _, err := os.Stat(d.state.path("postgres")); err == nil {
+		return d.damaged("secrets.json is gone")
+	}
+	entries, err := os.ReadDir(d.state.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		// make dev-vault puts its Vault there before we start; the others are of a start that was killed at once.
+		if name := e.Name(); name != "lock" && name != "secrets.json.tmp" && !strings.HasPrefix(name, "vaultdev") {
+			return fmt.Errorf("the folder %s holds something else (%s): choose another one with --state", d.state.dir, name)
+		}
 	}
 	return nil
 }

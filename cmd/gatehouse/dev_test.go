@@ -159,6 +159,7 @@ func TestDevRefusesAtOnce(t *testing.T) {
 		"secrets cut short":    {folder("cut", "secrets.json", `{"runtime_pass`), free, "secrets.json cannot be read", nil},
 		"secrets empty":        {folder("empty", "secrets.json", ``), free, "secrets.json cannot be read", nil},
 		"secrets gone":         {folder("gone", "postgres/password", `x`), free, "secrets.json is gone", nil},
+		"somebody's folder":    {folder("home", "thesis.txt", `x`), free, "holds something else (thesis.txt)", nil},
 		"no token":             {filepath.Join(root, "new"), free, "VAULT_TOKEN is not", []string{"VAULT_ADDR=http://127.0.0.1:1"}},
 		"token in the clear":   {filepath.Join(root, "new"), free, "must be https", []string{"VAULT_ADDR=http://vault.example:8200", "VAULT_TOKEN=x"}},
 		"files before":         {kept(custodySoftware), free, "would use the Vault of VAULT_ADDR", []string{"VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN=x"}},
@@ -210,6 +211,17 @@ func TestDevHalfWritten(t *testing.T) {
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	p.refuses("Postgres has ended by itself")
 	eventually(t, 10*time.Second, "its orphans are gone", func() bool { return len(processesOf(state)) == 0 })
+
+	// A migration that was cut short, which golang-migrate writes down and nobody can repair blindly.
+	p, _ = startDev(t, state)
+	env, err := os.ReadFile(filepath.Join(state, "env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	provisioner := regexp.MustCompile(`GATEHOUSE_PROVISIONER_DATABASE_URL='(.*)'`).FindSubmatch(env)
+	execSQL(t, string(provisioner[1]), "update control.schema_migrations set dirty = true")
+	p.stop(syscall.SIGINT, state)
+	refuseDev(t, state, "was killed in the middle of a migration; remove the folder to start afresh")
 }
 
 // An interrupt in the middle of a start is a wish: everything is stopped, and it is no failure. The folder's name is one

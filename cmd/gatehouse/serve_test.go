@@ -148,9 +148,9 @@ func TestServeRefusesDatabases(t *testing.T) {
 	role := pgx.Identifier{runtime.User.Username()}.Sanitize()
 	refuses := func(name, sql, undo, want string, env ...string) {
 		t.Run(name, func(t *testing.T) {
-			asSuperuser(t, in.SuperuserURL, sql)
+			execSQL(t, in.SuperuserURL, sql)
 			launch(t, environment(settings, env...), "serve").refuses(want)
-			asSuperuser(t, in.SuperuserURL, undo)
+			execSQL(t, in.SuperuserURL, undo)
 		})
 	}
 	refuses("superuser", "alter role "+role+" superuser", "alter role "+role+" nosuperuser", "is a superuser")
@@ -171,7 +171,7 @@ func TestServeRefusesDatabases(t *testing.T) {
 	refuses("port taken", "select 1", "select 1", "cannot listen on "+listen)
 }
 
-func asSuperuser(t *testing.T, superuserURL, sql string) {
+func execSQL(t *testing.T, superuserURL, sql string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), superuserURL)
 	if err == nil {
@@ -236,7 +236,7 @@ func applyScript(t *testing.T, superuserURL, script string) {
 	t.Helper()
 	psql, err := exec.LookPath("psql")
 	if err != nil { // the prebuilt programs that tests may have fetched come without it
-		asSuperuser(t, superuserURL, script)
+		execSQL(t, superuserURL, script)
 		return
 	}
 	cmd := exec.CommandContext(t.Context(), psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", superuserURL)

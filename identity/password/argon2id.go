@@ -7,12 +7,12 @@ import (
 	"errors"
 	"slices"
 
-	"golang.org/x/crypto/argon2"
+	"github.com/gatehouse-id/gatehouse/internal/argon2id"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
-// Pepper is the keyed step (D7): an HMAC of input under the tenant's key, which its custodian never gives away.
+// Pepper is the keyed step: an HMAC of input under the tenant's key, which its custodian never gives away.
 // Version 0 asks for the newest key. It answers 32 bytes and the version used, from 1; asked for a version, it uses
 // that one or fails. It may take a network round trip; it must not look at anything but its arguments, so that it costs
 // the same for users who exist and users who do not.
@@ -110,7 +110,7 @@ func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, 
 		size = len(p.Sum) // an imported hash: the argon2id output itself is stored, and its length goes into the hash
 	}
 	err = h.gate.Do(ctx, t, func() {
-		sum = argon2.IDKey(pw.bytes(), p.Salt, p.Params.Time, p.Params.Memory, p.Params.Parallelism, uint32(size)) //nolint:gosec // 16 to 64
+		sum = argon2id.Key(pw.bytes(), p.Salt, p.Params.Time, p.Params.Memory, p.Params.Parallelism, uint32(size)) //nolint:gosec // 16 to 64
 	})
 	return sum, err
 }

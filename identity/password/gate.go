@@ -51,7 +51,7 @@ func (e *BusyError) Unwrap() error { return ErrBusy }
 
 // Gate admits CPU-bound work, a bounded number at a time, and is fair between tenants: each has its own line, and
 // free slots go round the lines. A tenant with a thousand waiting delays another's single request by one turn, not by
-// a thousand (R7, R50).
+// a thousand.
 type Gate struct {
 	o GateOptions
 

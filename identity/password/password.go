@@ -17,7 +17,7 @@ const MaxBytes = 1024
 
 const redacted = "[redacted]"
 
-// Password is a password in its one normal form (NFKC, D3). Only Parse makes one, so no path can hash another form.
+// Password is a password in its one normal form (NFKC). Only Parse makes one, so no path can hash another form.
 //
 // It prints as [redacted] under every fmt verb and in JSON, XML and slog. The text is behind a pointer because fmt
 // calls no methods on unexported fields: a struct that holds a Password prints an address, never the text.
@@ -74,7 +74,7 @@ func Parse(raw string) (Password, error) {
 	return Password{text: &text}, nil
 }
 
-// Length is the number of code points after normalising: the number every rule about length means (D3).
+// Length is the number of code points after normalising: the number every rule about length means.
 func (p Password) Length() int {
 	if p.text == nil {
 		return 0

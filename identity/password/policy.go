@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// The bounds of a tenant's minimum length, in code points after NFKC (D5, R22).
+// The bounds of a tenant's minimum length, in code points after NFKC.
 const (
 	FloorMinLength   = 8  // never below, whatever is stored: enough only where a second factor is demanded
 	DefaultMinLength = 15 // where a password alone suffices
@@ -52,8 +52,8 @@ func (p Policy) Validate() error {
 	return nil
 }
 
-// Check judges a new password and answers nil or a *WeakError. There are no rules about kinds of characters (R22).
-// The words are those an attacker tries first for this account (R23): of the tenant, the service, the user. Only the
+// Check judges a new password and answers nil or a *WeakError. There are no rules about kinds of characters.
+// The words are those an attacker tries first for this account: of the tenant, the service, the user. Only the
 // length is judged so far, which needs none of them; callers give them so that the block list reaches every path.
 func (p Policy) Check(pw Password, words ...string) error {
 	if low := p.min(); pw.Length() < low {

@@ -47,7 +47,7 @@ func Write(w http.ResponseWriter, requestID string, err error) {
 		e = Internal(nil)
 	}
 	status := e.Kind.Status()
-	data := e.render(status, requestID)
+	data := append(e.render(status, requestID), '\n') // for whoever reads it in a terminal
 
 	h := w.Header()
 	// What the handler prepared for its success does not describe this body.

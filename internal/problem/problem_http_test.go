@@ -52,7 +52,7 @@ func TestWriteIsTheDocumentedShape(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			res, _, body := write(t, c.err)
-			if res.StatusCode != c.status || body != c.body {
+			if res.StatusCode != c.status || body != c.body+"\n" {
 				t.Errorf("got %d %s", res.StatusCode, body)
 			}
 			for name, want := range map[string]string{

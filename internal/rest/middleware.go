@@ -128,7 +128,7 @@ func (x *exchange) finish(ctx context.Context, method string, started time.Time)
 		slog.String("route", route),
 		slog.Int("status", status),
 		slog.Int64("bytes", x.bytes),
-		slog.Duration("duration", time.Since(started)),
+		slog.Float64("duration_ms", float64(time.Since(started).Microseconds())/1000),
 		slog.String("client", x.client.String()),
 	)
 	x.log.LogAttrs(ctx, slog.LevelInfo, "request", append(attrs, x.attrs...)...)

@@ -151,13 +151,13 @@ func TestTheAccessLogNamesTheRouteAndNoSecret(t *testing.T) {
 		t.Fatalf("%d lines", len(got))
 	}
 	for key, want := range map[string]any{
-		"method": "DELETE", "route": "/v1/things/{id}", "status": 200.0, "tenant": "t-1", "client": "192.0.2.7", "bytes": 2.0,
+		"method": "DELETE", "route": "/v1/things/{id}", "status": 200.0, "tenant": "t-1", "client": "192.0.2.7", "bytes": 3.0,
 	} {
 		if got[0][key] != want {
 			t.Errorf("%s: %v, want %v", key, got[0][key], want)
 		}
 	}
-	if got[0]["request_id"] == nil || got[0]["duration"] == nil {
+	if got[0]["request_id"] == nil || got[0]["duration_ms"] == nil {
 		t.Errorf("missing: %v", got[0])
 	}
 	if got[1]["route"] != "unmatched" || got[1]["status"] != 404.0 || got[2]["route"] != "/v1/things/{id}" || got[2]["status"] != 405.0 {

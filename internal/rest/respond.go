@@ -22,6 +22,7 @@ func Respond(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return fmt.Errorf("rest: answer: %w", err)
 	}
+	data = append(data, '\n') // for whoever reads it in a terminal
 	h["Content-Type"] = jsonUTF8
 	h["Content-Length"] = []string{strconv.Itoa(len(data))}
 	w.WriteHeader(status)

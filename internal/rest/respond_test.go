@@ -11,7 +11,7 @@ func TestRespond(t *testing.T) {
 	if err := Respond(w, http.StatusCreated, map[string]string{"id": "<1>"}); err != nil {
 		t.Fatal(err)
 	}
-	if w.Code != 201 || w.Body.String() != `{"id":"\u003c1\u003e"}` || w.Header().Get("Content-Length") != "22" {
+	if w.Code != 201 || w.Body.String() != `{"id":"\u003c1\u003e"}`+"\n" || w.Header().Get("Content-Length") != "23" {
 		t.Errorf("got %d %s %v", w.Code, w.Body, w.Header())
 	}
 	if w.Header().Get("Content-Type") != "application/json; charset=utf-8" || w.Header().Get("Cache-Control") != "no-store" {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// NewServer is the public listener with the limits of R42. A request costs a slow or hostile client a connection for
+// NewServer is the public listener with its limits. A request costs a slow or hostile client a connection for
 // seconds, never for ever. Operations that stream lift the body limits for themselves, with Limits.
 func NewServer(addr string, h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{

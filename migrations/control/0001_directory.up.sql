@@ -65,6 +65,9 @@ create trigger tenants_announce after insert or update or delete on tenants
 create function announce_domain() returns trigger language plpgsql as $$
 begin
     perform pg_notify('gatehouse_directory', coalesce(new.tenant_id, old.tenant_id)::text);
+    if old.tenant_id <> new.tenant_id then -- a domain that moves is news to both; null on insert and delete
+        perform pg_notify('gatehouse_directory', old.tenant_id::text);
+    end if;
     return null;
 end $$;
 create trigger domains_announce after insert or update or delete on domains

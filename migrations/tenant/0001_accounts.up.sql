@@ -48,7 +48,8 @@ create table sessions (
     refresh_hash        bytea not null unique,
     refresh_expires_at  timestamptz not null
 );
-create index sessions_user on sessions (user_id);
+create index sessions_user on sessions (user_id, id);
+create index sessions_expiry on sessions (expires_at);
 
 create table api_keys (
     id           uuid primary key,

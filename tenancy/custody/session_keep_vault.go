@@ -18,7 +18,11 @@ func (s *session) run(ctx context.Context) {
 		secret, err := s.attempt(ctx)
 		if err != nil {
 			s.log.Warn("Vault login failed", "error", err)
-			pause = backOff(pause)
+			if errors.Is(loginError(err), ErrDenied) {
+				pause = afterDenial(pause)
+			} else {
+				pause = backOff(pause)
+			}
 			continue
 		}
 		s.log.Info("logged in to Vault", "seconds", secret.Auth.LeaseDuration)
@@ -26,6 +30,16 @@ func (s *session) run(ctx context.Context) {
 		// Not at once: a token that is at the end of its life when it is given would have us log in without pause.
 		pause = 200 * time.Millisecond
 	}
+}
+
+// afterDenial tries once more soon, for a role that is just being made, and then seldom. Vault locks an AppRole after five
+// wrong logins within a quarter of an hour, for everybody and with the right secret, too: one replica with a wrong secret
+// must not take the fleet's login away.
+func afterDenial(last time.Duration) time.Duration {
+	if last < 10*time.Second {
+		return 10 * time.Second
+	}
+	return 16 * time.Minute
 }
 
 func backOff(last time.Duration) time.Duration {

@@ -50,21 +50,21 @@ func (p *putRequest) settings() Settings {
 	return Settings{Password: *p.Password, MFA: *p.MFA, Tokens: *p.Tokens}
 }
 
-func (s *Store) show(w http.ResponseWriter, r *http.Request, t tenancy.Tenant) error {
-	found, err := s.Read(r.Context(), t)
+func (s *Store) show(w http.ResponseWriter, r *http.Request, by tenancy.Admitted) error {
+	found, err := s.Read(r.Context(), by.Tenant)
 	if err != nil {
 		return err
 	}
 	return rest.Respond(w, http.StatusOK, found)
 }
 
-func (s *Store) replace(w http.ResponseWriter, r *http.Request, t tenancy.Tenant) error {
+func (s *Store) replace(w http.ResponseWriter, r *http.Request, by tenancy.Admitted) error {
 	req, err := rest.Decode[putRequest](r)
 	if err != nil {
 		return err
 	}
 	n := req.settings()
-	if err := s.Write(r.Context(), t, n); err != nil {
+	if err := s.Write(r.Context(), by.Tenant, n); err != nil {
 		return err
 	}
 	return rest.Respond(w, http.StatusOK, n)
