@@ -194,7 +194,9 @@ func (d *Directory) load(ctx context.Context, n name, load func(context.Context,
 			l = &life{stamp: d.lifetimes}
 			d.lives.Add(t.ID, l)
 		}
-		t.stamp = l.stamp
+		if !d.deaf.Load() { // else nobody would tell us when what is remembered for the stamp is over
+			t.stamp = l.stamp
+		}
 		d.names.Add(n, &record{tenant: t, read: d.now(), life: l})
 	}
 	return t, err

@@ -28,7 +28,7 @@ func (tt testTenant) settings(tb testing.TB, change func(map[string]any)) answer
 	if a.status == http.StatusOK {
 		eventually(tb, 2*time.Second, "the new settings are heard of", func() bool {
 			set, err := tt.platform.settings.Of(tb.Context(), tt.record(tb))
-			return err == nil && string(mustJSON(tb, set)) == string(a.body)
+			return err == nil && string(mustJSON(tb, set)) == strings.TrimSpace(string(a.body))
 		})
 	}
 	return a

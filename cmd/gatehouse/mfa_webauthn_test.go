@@ -771,7 +771,7 @@ func TestKeysAreGoodOnAllHostsOfTheirTenant(t *testing.T) {
 	var a answer
 	eventually(t, 2*time.Second, "the other host is heard of", func() bool {
 		a = tt.do(t, request{method: "GET", host: tt.host, path: "/.well-known/webauthn"}).want(t, 200, "")
-		return string(a.body) == `{"origins":["`+tt.origin(other)+`"]}`
+		return strings.TrimSpace(string(a.body)) == `{"origins":["`+tt.origin(other)+`"]}`
 	})
 	if a.header.Get("Cache-Control") != "public, max-age=300" {
 		t.Errorf("related origins %s, %s", a.body, a.header.Get("Cache-Control"))
