@@ -77,7 +77,7 @@ func startOn(tb testing.TB, in tenancytest.Installation, change func(*config)) *
 		tb.Fatal(err)
 	}
 	p.start(ctx)
-	server := rest.NewServer("", p.handler(newHealth(p)), p.log)
+	server := rest.NewServer("", withBrowserPage(p.handler(newHealth(p))), p.log)
 	go func() { _ = server.Serve(listener) }()
 	tb.Cleanup(func() {
 		_ = server.Close()
