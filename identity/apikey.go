@@ -59,6 +59,9 @@ func (s *APIKeys) Create(ctx context.Context, by Caller, op tenancy.Operation, n
 		return nil, problem.Forbidden()
 	}
 	return s.Repeat.Create(ctx, by.Tenant, op, func(context.Context) (any, func(context.Context, tenancy.Tx) error, error) {
+		if by.Key != nil && by.Key.ExpiresAt != nil && (n.ExpiresAt == nil || n.ExpiresAt.After(*by.Key.ExpiresAt)) {
+			n.ExpiresAt = by.Key.ExpiresAt // or a key would live on in the ones it makes
+		}
 		var maker id.User
 		if by.User != nil {
 			maker = by.User.ID

@@ -60,6 +60,9 @@ func (c *createAPIKeyRequest) Validate() map[string]string {
 		if !e.After(time.Now()) {
 			bad["expires_at"] = "must be in the future"
 		}
+		if e.Year() > 9000 { // a time that RFC 3339 cannot write in UTC could be stored and never be answered
+			bad["expires_at"] = "must be before the year 9000"
+		}
 		c.key.ExpiresAt = &e
 	}
 	return bad

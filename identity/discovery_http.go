@@ -45,7 +45,7 @@ func (d *Discovery) tenant(r *http.Request) (tenancy.Tenant, *tenancy.Keys, erro
 	if err != nil {
 		return tenancy.Tenant{}, nil, err
 	}
-	t, err := site.EvenSuspended(r.Context(), nil)
+	t, err := site.Anonymous().EvenSuspended(r.Context(), nil)
 	if err != nil {
 		return tenancy.Tenant{}, nil, err
 	}

@@ -57,6 +57,7 @@ func (g *Guard) Platform(scope string, h tenancy.Handler) rest.Handler {
 
 func (g *Guard) admit(allow func(Caller) error, h CallerHandler) rest.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		rest.Hold(r)
 		t, err := g.Front.Tenant(r)
 		if err != nil {
 			return err

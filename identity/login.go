@@ -19,6 +19,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -82,6 +83,10 @@ type account struct {
 	CredentialVersion int
 }
 
+// patience bounds a login with all its waits, for Postgres, for the gate and for custody: however many of them are slow,
+// the client hears of it within two seconds.
+const patience = 1900 * time.Millisecond
+
 // errEmailNotVerified is told only to whoever knows the password.
 func errEmailNotVerified() error {
 	return problem.New(problem.KindForbidden, "email_not_verified", "Please verify your e-mail address first.")
@@ -91,6 +96,8 @@ func errEmailNotVerified() error {
 // password, and an account that is suspended or has no password, all with the same work done; 403 email_not_verified; 503
 // while Postgres or custody cannot answer or too many passwords wait to be hashed.
 func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw password.Password, c Client) (Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var a account
 	if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readAccount(b, e, &a) }); err != nil {
 		return Outcome{}, err
@@ -145,6 +152,10 @@ func (l *Logins) Nobody(ctx context.Context, pw password.Password) error {
 
 // complete is the one way to a token: every login ends here, whatever it was proved by.
 func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, a account, p Proof) (Outcome, error) {
+	// The tenant was looked up before the password was hashed, and may have been suspended since.
+	if standing, err := l.Directory.ByID(ctx, t.ID); err != nil || standing.State == tenancy.Suspended {
+		return Outcome{}, cmp.Or(err, error(problem.TenantSuspended()))
+	}
 	if !p.complete() {
 		debt, err := l.Factors.Owed(ctx, t, a.User, p)
 		if err != nil || debt != nil {

@@ -43,6 +43,7 @@ func providersOf(r *http.Request, f tenancy.Front, d *tenancy.Directory) (tenanc
 	if err != nil {
 		return tenancy.Tenant{}, err
 	}
+	site = site.Anonymous()
 	q, err := rest.Query(r)
 	if err != nil {
 		return tenancy.Tenant{}, err

@@ -29,10 +29,11 @@ func scanUser(row pgx.Row, more ...any) (u User, err error) {
 func collectUser(row pgx.CollectableRow) (User, error) { return scanUser(row) }
 
 func insertUser(ctx context.Context, tx tenancy.Tx, u User, hash password.Hash) error {
-	_, err := tx.Exec(ctx, `insert into users (id, email, name, roles, auth_provider, active, email_verified, is_owner, password_hash, created_at, updated_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, ''), $10, $10)`,
+	// A violation would be written, address and all, to Postgres's own log; so there is none.
+	tag, err := tx.Exec(ctx, `insert into users (id, email, name, roles, auth_provider, active, email_verified, is_owner, password_hash, created_at, updated_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, ''), $10, $10) on conflict (email) do nothing`,
 		u.ID, u.Email, u.Name, u.Roles, u.AuthProvider, u.Active, u.EmailVerified, u.Owner, string(hash), u.CreatedAt)
-	if tenancy.Violates(err, "users_email_key") {
+	if err == nil && tag.RowsAffected() == 0 {
 		return emailTaken()
 	}
 	return err

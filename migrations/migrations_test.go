@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/migrations/migrationstest"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -116,7 +117,7 @@ func TestTheScriptMakesWhatTheFilesMake(t *testing.T) {
 	_, err = conn.Exec(t.Context(), "begin; set local search_path to by_script;\n"+TenantScript()+"\ncommit")
 	check(t, err)
 
-	sameCatalog(t, "by script", catalog(t, conn, "by_script"), catalog(t, conn, "by_files"))
+	migrationstest.Same(t, "by script", migrationstest.Catalog(t, conn, "by_script"), migrationstest.Catalog(t, conn, "by_files"))
 	version, dirty, err := stepwise(t, s.provisioner, "by_script", "tenant").Version()
 	if err != nil || dirty || int(version) != LatestTenant {
 		t.Errorf("golang-migrate reads version %d, dirty %v, %v from the script's table; want %d", version, dirty, err, LatestTenant)
@@ -124,7 +125,7 @@ func TestTheScriptMakesWhatTheFilesMake(t *testing.T) {
 	if err := Tenant(t.Context(), s.provisioner, "by_script"); err != nil {
 		t.Errorf("there is nothing left to migrate after the script, but: %v", err)
 	}
-	sameCatalog(t, "migrated again", catalog(t, conn, "by_script"), catalog(t, conn, "by_files"))
+	migrationstest.Same(t, "migrated again", migrationstest.Catalog(t, conn, "by_script"), migrationstest.Catalog(t, conn, "by_files"))
 }
 
 func TestEveryMigrationCanBeTakenBackAndMadeAgain(t *testing.T) {
@@ -135,17 +136,17 @@ func TestEveryMigrationCanBeTakenBackAndMadeAgain(t *testing.T) {
 			s := newSite(t)
 			check(t, Control(t.Context(), s.provisioner))
 			conn := connect(t, s.super)
-			up := catalog(t, conn, schema)
+			up := migrationstest.Catalog(t, conn, schema)
 			m := stepwise(t, s.provisioner, schema, set)
 			check(t, m.Steps(-1))
 			check(t, m.Steps(1))
-			sameCatalog(t, "the newest down and up", catalog(t, conn, schema), up)
+			migrationstest.Same(t, "the newest down and up", migrationstest.Catalog(t, conn, schema), up)
 			check(t, m.Down())
 			if left := relationsOf(t, conn, schema); !slices.Equal(slices.Sorted(slices.Values(left)), []string{"schema_migrations", "schema_migrations_pkey"}) {
 				t.Errorf("down leaves %q", left)
 			}
 			check(t, m.Up())
-			sameCatalog(t, "all down and up", catalog(t, conn, schema), up)
+			migrationstest.Same(t, "all down and up", migrationstest.Catalog(t, conn, schema), up)
 		})
 	}
 }
@@ -182,7 +183,7 @@ func TestNothingLandsInPublic(t *testing.T) {
 			if landed := relationsOf(t, conn, "public"); len(landed) > 0 {
 				t.Errorf("public holds %q", landed)
 			}
-			sameCatalog(t, "t_somebody", catalog(t, conn, "t_somebody"), catalog(t, conn, TemplateSchema))
+			migrationstest.Same(t, "t_somebody", migrationstest.Catalog(t, conn, "t_somebody"), migrationstest.Catalog(t, conn, TemplateSchema))
 		})
 	}
 }
@@ -275,12 +276,12 @@ func TestControlRunsInManyPlacesAtOnce(t *testing.T) {
 	check(t, Control(t.Context(), alone.provisioner))
 	here, there := connect(t, s.super), connect(t, alone.super)
 	for _, schema := range []string{ControlSchema, TemplateSchema} {
-		want := catalog(t, there, schema)
+		want := migrationstest.Catalog(t, there, schema)
 		for i := range want {
 			want[i] = strings.ReplaceAll(want[i], alone.roles.Provisioner, s.roles.Provisioner)
 		}
 		slices.Sort(want)
-		sameCatalog(t, schema, catalog(t, here, schema), want)
+		migrationstest.Same(t, schema, migrationstest.Catalog(t, here, schema), want)
 	}
 }
 
@@ -294,7 +295,7 @@ func TestATenantIsMigratedInManyPlacesAtOnce(t *testing.T) {
 	}
 	check(t, all.Wait())
 	conn := connect(t, s.super)
-	sameCatalog(t, "t_one", catalog(t, conn, "t_one"), catalog(t, conn, TemplateSchema))
+	migrationstest.Same(t, "t_one", migrationstest.Catalog(t, conn, "t_one"), migrationstest.Catalog(t, conn, TemplateSchema))
 }
 
 // TestAQueryThatForgotItsTenantIsRefused: the runtime role sees the template's names and may read nothing there.

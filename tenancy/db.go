@@ -24,6 +24,8 @@ const wait = 1500 * time.Millisecond
 type DB struct {
 	control *pgxpool.Pool
 	pools   map[string]*pgxpool.Pool // by the name that tenants' records carry
+	shares  map[string]*shares       // likewise
+	misses  chan struct{}            // lookups of the directory that its memory could not answer
 }
 
 // DBOptions configures NewDB.
@@ -33,7 +35,17 @@ type DBOptions struct {
 }
 
 // NewDB makes a DB of open pools; the caller closes them.
-func NewDB(o DBOptions) *DB { return &DB{control: o.Control, pools: o.Tenants} }
+func NewDB(o DBOptions) *DB {
+	db := &DB{control: o.Control, pools: o.Tenants, shares: map[string]*shares{}}
+	for name, pool := range o.Tenants {
+		db.shares[name] = newShares(pool.Config().MaxConns)
+	}
+	// A spray of host names nobody has must leave connections for those that somebody has.
+	if o.Control != nil {
+		db.misses = make(chan struct{}, max(1, o.Control.Config().MaxConns/4))
+	}
+	return db
+}
 
 // NewPool opens a pool of at most size connections. Connections are retired after about a quarter of an hour, because
 // a backend's catalog caches grow with every tenant it has touched and nothing but closing it gives them back.
@@ -105,6 +117,11 @@ func (db *DB) InTx(ctx context.Context, t Tenant, fn func(context.Context, Tx) e
 	if err != nil {
 		return err
 	}
+	release, err := db.share(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer release()
 	name := namespace(t.ID)
 	return inTx(ctx, pool, name, name, func(ctx context.Context, c *pgxpool.Conn) error { return fn(ctx, Tx{c, t}) })
 }
@@ -119,6 +136,11 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	release, err := db.share(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return classify(ctx, onConn(ctx, pool, func(c *pgxpool.Conn) error {
 		var b Batch
 		// set_config with is_local true is SET LOCAL with a parameter, so one prepared statement serves all tenants.
@@ -156,6 +178,26 @@ func (db *DB) Ready(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// share waits for the tenant's turn at the connections, no longer than for anything else.
+func (db *DB) share(ctx context.Context, t Tenant) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return db.shares[t.Database].take(ctx, t.ID)
+}
+
+// miss is inDirectory for what anybody can cause by asking for names, a few at a time.
+func (db *DB) miss(ctx context.Context, fn func(context.Context, directoryTx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	select {
+	case db.misses <- struct{}{}:
+		defer func() { <-db.misses }()
+		return db.inDirectory(ctx, fn)
+	case <-ctx.Done():
+		return classify(ctx, ctx.Err())
+	}
 }
 
 func (db *DB) pool(t Tenant) (*pgxpool.Pool, error) {

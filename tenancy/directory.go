@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -174,13 +175,15 @@ func (d *Directory) byName(ctx context.Context, n name, load func(context.Contex
 func (d *Directory) load(ctx context.Context, n name, load func(context.Context, directoryTx) (Tenant, error)) (Tenant, error) {
 	began := d.generation.Load()
 	var t Tenant
-	err := d.db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) (err error) {
+	err := d.db.miss(ctx, func(ctx context.Context, tx directoryTx) (err error) {
 		t, err = load(ctx, tx)
 		return err
 	})
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return Tenant{}, err
 	}
+	// The name is a part of the request's line, and what is kept would keep all of that line.
+	n.value = strings.Clone(n.value)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {

@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,8 @@ type ProvisionerOptions struct {
 	Region       string
 	Keys         custody.Keymaster
 	Furnisher    Furnisher
-	DomainSuffix Host // if set, each new tenant is given {slug}.{suffix} as its proved primary domain
+	Reserved     []Host // hosts of the platform, which no tenant is given
+	DomainSuffix Host   // if set, each new tenant is given {slug}.{suffix} as its proved primary domain
 	Now          func() time.Time
 	Log          *slog.Logger
 
@@ -123,25 +125,16 @@ func (p *Provisioner) reserveWithDomain(ctx context.Context, c *Created, bluepri
 }
 
 func (p *Provisioner) plan(wanted Tenant) (Created, string, error) {
+	if bad := p.misplaced(wanted.Database, wanted.Region); len(bad) > 0 {
+		return Created{}, "", problem.Fields(bad)
+	}
 	t := wanted
 	t.ID, t.State = id.NewTenant(), Active
 	t.CreatedAt = p.Now().UTC().Truncate(time.Microsecond) // what Postgres keeps
 	t.UpdatedAt = t.CreatedAt
-	if t.Database == "" {
-		t.Database = p.Database
-	}
-	if t.Region == "" {
-		t.Region = p.Region
-	}
-	if t.SigningAlgorithm == "" {
-		t.SigningAlgorithm = custody.ES256
-	}
-	if _, ok := p.Placements[t.Database]; !ok {
-		return Created{}, "", problem.Field("database", "is not a configured database")
-	}
-	if t.Region != p.Region {
-		return Created{}, "", problem.Field("region", "is not the region of this installation")
-	}
+	t.Database = cmp.Or(t.Database, p.Database)
+	t.Region = cmp.Or(t.Region, p.Region)
+	t.SigningAlgorithm = cmp.Or(t.SigningAlgorithm, custody.Default)
 	t.SchemaVersion = migrations.LatestTenant
 	plan, err := p.Furnisher.Plan(t)
 	if err != nil {
@@ -149,6 +142,18 @@ func (p *Provisioner) plan(wanted Tenant) (Created, string, error) {
 	}
 	t.OwnerID = plan.OwnerID
 	return Created{t, plan.AdminKey}, plan.Blueprint, nil
+}
+
+// misplaced says what is wrong with where a tenant is wanted; a place not named is this installation's own.
+func (p *Provisioner) misplaced(database, region string) map[string]string {
+	bad := map[string]string{}
+	if _, ok := p.Placements[cmp.Or(database, p.Database)]; !ok {
+		bad["database"] = "is not a configured database"
+	}
+	if cmp.Or(region, p.Region) != p.Region {
+		bad["region"] = "is not the region of this installation"
+	}
+	return bad
 }
 
 // complete takes a reserved tenant through the other steps.
@@ -189,14 +194,16 @@ func (p *Provisioner) step(name string) error {
 	return p.afterStep(name)
 }
 
-// build makes role, schema and contents in one transaction.
+// build makes role, schema and contents in one transaction. A schema that is there is therefore complete, and is left
+// alone: a finisher that comes late may find a tenant in use, and would give its administrators back the first key that
+// they have revoked meanwhile.
 func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.PublicKey, blueprint string) error {
 	place, ok := p.Placements[t.Database]
 	if !ok {
 		return fmt.Errorf("tenancy: database %q is not configured here", t.Database)
 	}
 	return place.inTx(ctx, func(ctx context.Context, c provisionTx) error {
-		if err := makeSchema(ctx, c, namespace(t.ID), place.runtimeRole); err != nil {
+		if made, err := makeSchema(ctx, c, namespace(t.ID), place.runtimeRole); err != nil || !made {
 			return err
 		}
 		tx := Tx{c.Conn, t}
@@ -225,6 +232,9 @@ func (p *Provisioner) FinishAll(ctx context.Context, age time.Duration) error {
 	}
 	var failed []error
 	for _, u := range unfinished {
+		if ctx.Err() != nil {
+			break // we are being shut down; whoever comes next goes on
+		}
 		if err := p.complete(ctx, u.tenant, u.blueprint); err != nil {
 			failed = append(failed, err)
 			continue

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,21 +26,18 @@ type unfinished struct {
 
 // makeSchema makes a tenant's role and schema with all tables and leaves the transaction's search_path there. The
 // schema belongs to the provisioning role; the tenant's role may read and write rows and nothing else, so not even a
-// statement smuggled into the service could change a table. Where the schema is there already nothing is done.
+// statement smuggled into the service could change a table. Where the schema is there already nothing is done, and made
+// is false.
 //
 // The lock closes the race of two replicas that finish the same tenant: "create schema if not exists" alone fails with
 // a unique violation when both get there at once.
-func makeSchema(ctx context.Context, c provisionTx, name, runtimeRole string) error {
+func makeSchema(ctx context.Context, c provisionTx, name, runtimeRole string) (made bool, err error) {
 	var there bool
 	if _, err := c.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
-		return err
+		return false, err
 	}
-	if err := c.QueryRow(ctx, `select to_regnamespace($1) is not null`, name).Scan(&there); err != nil {
-		return err
-	}
-	if there {
-		_, err := c.Exec(ctx, "set local search_path to "+name)
-		return err
+	if err := c.QueryRow(ctx, `select to_regnamespace($1) is not null`, name).Scan(&there); err != nil || there {
+		return false, err
 	}
 	runtime := pgx.Identifier{runtimeRole}.Sanitize()
 	// The version table comes before the default privileges: a tenant's role has no business with it.
@@ -51,8 +49,8 @@ alter default privileges in schema ` + name + ` grant select, insert, update, de
 set local search_path to ` + name + `;
 ` + migrations.TenantScript() + `
 revoke all on schema_migrations from ` + name
-	_, err := c.Exec(ctx, script) // no arguments: the simple protocol, which takes several statements at once
-	return err
+	_, err = c.Exec(ctx, script) // no arguments: the simple protocol, which takes several statements at once
+	return err == nil, err
 }
 
 // reserve records the tenant as being provisioned, with its first domain and, if there is one, the answer kept for
@@ -95,6 +93,9 @@ func (p *Provisioner) freeDomain(ctx context.Context, s Slug) (Host, error) {
 		return "", nil
 	}
 	h := Host(string(s) + "." + string(p.DomainSuffix))
+	if slices.ContainsFunc(p.Reserved, func(r Host) bool { return h.Within(r) && r != p.DomainSuffix || r.Within(h) }) {
+		return "", nil
+	}
 	err := p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		var held bool
 		err := c.QueryRow(ctx, `select exists (select from domains where domain = $1 and verified_at is not null)`, h).Scan(&held)

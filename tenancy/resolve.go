@@ -25,6 +25,7 @@ type Claimed struct {
 
 // Site is a request whose host has been recognised: a tenant's own host, or the platform's shared one.
 type Site struct {
+	anonymous bool
 	directory *Directory
 	hints     Hints
 	own       Tenant // zero on the shared host
@@ -55,6 +56,13 @@ func (r *Resolver) Site(ctx context.Context, h Hints) (Site, error) {
 		}
 	}
 	return s, nil
+}
+
+// Anonymous is the site for operations that prove nobody. A credential, which nobody has looked at, must agree and does
+// not choose the tenant: else whoever names a tenant in one could put its keys into a shared cache under a bare address.
+func (s Site) Anonymous() Site {
+	s.anonymous = true
+	return s
 }
 
 // Shared reports whether the request came to the platform's shared host.
@@ -92,7 +100,7 @@ func (s Site) named(ctx context.Context, bodySlug *string) (Tenant, error) {
 		return s.bySlug(ctx, s.hints.PathSlug)
 	case bodySlug != nil:
 		return s.bySlug(ctx, *bodySlug)
-	case len(s.hints.Credential) > 0:
+	case len(s.hints.Credential) > 0 && !s.anonymous:
 		claimed := s.hints.Credential[0]
 		if !claimed.OK {
 			return Tenant{}, problem.BadCredential()

@@ -22,13 +22,12 @@ type town struct {
 	front        Front
 	acme, globex Tenant // acme.example and globex.example; both prove their name for e-mail as well
 	closed       Tenant // closed.example, suspended
-	hosts        map[string]Host
 }
 
 func newTown(t testing.TB) *town {
 	t.Helper()
 	p := newPlatform(t)
-	make := func(slug Slug) Tenant {
+	found := func(slug Slug) Tenant {
 		w := wanted()
 		w.Slug = slug
 		c, err := p.provision.Create(t.Context(), w)
@@ -36,7 +35,7 @@ func newTown(t testing.TB) *town {
 		p.domain(t, c.Tenant, Host(slug)+".example", UseHost, UseEmail)
 		return c.Tenant
 	}
-	w := &town{platform: p, acme: make("acme"), globex: make("globex"), closed: make("closed")}
+	w := &town{platform: p, acme: found("acme"), globex: found("globex"), closed: found("closed")}
 	p.domain(t, w.acme, "xn--bcher-kva.example", UseHost)
 	p.do(t, "update control.tenants set state = 'suspended' where id = $1", w.closed.ID)
 	listen(t, p.directory)

@@ -3,7 +3,7 @@ package tenancy
 import (
 	"net/http"
 
-	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 )
 
@@ -15,17 +15,20 @@ type createRequest struct {
 	Locale     *string `json:"locale"`
 	Region     *string `json:"region"`
 	Database   *string `json:"database"`
+
+	by     *Platform // knows the rules for addresses and places
+	wanted Tenant
 }
 
-// wanted checks the request and makes the record of it.
-func (p *Platform) wanted(c createRequest) (Tenant, error) {
-	bad := map[string]string{}
+// Validate reports bad members and makes the record of the good ones.
+func (c *createRequest) Validate() map[string]string {
+	t := Tenant{Locale: "en", Region: deref(c.Region), Database: deref(c.Database)}
+	bad := c.by.Provisioner.misplaced(t.Database, t.Region)
 	check := func(field string, err error) {
 		if err != nil {
 			bad[field] = err.Error()
 		}
 	}
-	t := Tenant{Locale: "en", Region: deref(c.Region), Database: deref(c.Database)}
 	var err error
 	t.Slug, err = ParseNewSlug(c.Slug)
 	check("slug", err)
@@ -36,7 +39,7 @@ func (p *Platform) wanted(c createRequest) (Tenant, error) {
 		check("locale", err)
 	}
 	if c.OwnerEmail != nil {
-		t.OwnerEmail, err = p.CheckEmail(*c.OwnerEmail)
+		t.OwnerEmail, err = c.by.CheckEmail(*c.OwnerEmail)
 		check("owner_email", err)
 	}
 	if c.OwnerName != nil {
@@ -46,10 +49,8 @@ func (p *Platform) wanted(c createRequest) (Tenant, error) {
 			bad["owner_email"] = "is required with owner_name"
 		}
 	}
-	if len(bad) > 0 {
-		return Tenant{}, problem.Fields(bad)
-	}
-	return t, nil
+	c.wanted = t
+	return bad
 }
 
 func (p *Platform) create(w http.ResponseWriter, r *http.Request, by Admitted) error {
@@ -57,16 +58,12 @@ func (p *Platform) create(w http.ResponseWriter, r *http.Request, by Admitted) e
 	if err != nil {
 		return err
 	}
-	req, err := rest.Decode[createRequest](r)
-	if err != nil {
-		return err
-	}
-	wanted, err := p.wanted(req)
-	if err != nil {
+	req := createRequest{by: p}
+	if err := rest.DecodeInto(r, &req); err != nil {
 		return err
 	}
 	op := Operation{Name: "POST /v1/tenants", By: by.Caller, Key: key, Request: req}
-	body, err := p.Provisioner.CreateRepeatable(r.Context(), p.Repeat, by.Tenant, op, wanted, func(c Created) any {
+	body, err := p.Provisioner.CreateRepeatable(r.Context(), p.Repeat, by.Tenant, op, req.wanted, func(c Created) any {
 		b := renderTenant(c.Tenant)
 		b.AdminKey = c.AdminKey
 		return b
@@ -74,5 +71,6 @@ func (p *Platform) create(w http.ResponseWriter, r *http.Request, by Admitted) e
 	if err != nil {
 		return err
 	}
+	p.Directory.Forget(id.Tenant{}) // its names led nowhere so far, and its maker may use them at once
 	return rest.Respond(w, http.StatusCreated, body)
 }

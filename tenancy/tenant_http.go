@@ -96,6 +96,7 @@ func (p *Platform) show(w http.ResponseWriter, r *http.Request, _ Admitted) erro
 // respond answers with the tenant as it is in the directory and not in this replica's memory, which may be some
 // milliseconds behind the change just made.
 func (p *Platform) respond(w http.ResponseWriter, r *http.Request, tid id.Tenant) error {
+	p.Directory.Forget(tid) // and this replica must not be behind for the one who was just told
 	t, err := p.Directory.Read(r.Context(), tid)
 	if err != nil {
 		return notFound(err)

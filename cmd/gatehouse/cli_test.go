@@ -73,7 +73,7 @@ func TestOperatorsCommands(t *testing.T) {
 
 	runs(`^`+id+`\n$`, good+"\n", "user", "create", "initech", "peter@initech.example", "--name", "Peter", "--roles", "admin", "--verified", "--password")
 	refuses("there is a user with this e-mail address", "", "user", "create", "initech", "Peter@Initech.example")
-	refuses("too easy to guess; password", "password\n", "user", "create", "initech", "weak@initech.example", "--password")
+	refuses("the password must have at least 15 characters", "password\n", "user", "create", "initech", "weak@initech.example", "--password")
 	refuses("no password on standard input", "", "user", "create", "initech", "none@initech.example", "--password")
 	refuses("address must be an e-mail address", "", "user", "create", "initech", "nobody")
 	refuses("roles must hold roles from", "", "user", "create", "initech", "king@initech.example", "--roles", "king")
@@ -85,6 +85,8 @@ func TestOperatorsCommands(t *testing.T) {
 	if got := runs(`(?s).*`, "", "user", "list", "initech")[0]; strings.Count(got, "@") != 2 {
 		t.Errorf("want two users:\n%s", got)
 	}
+
+	ownerGetsAPassword(t, in, runs, refuses)
 
 	key := runs(`^(ghk_\S+)\n$`, "", "key", "create", "initech", "--scopes", "users:read,users:write")
 	refuses("scopes must hold", "", "key", "create", "initech", "--scopes", "everything")
@@ -102,7 +104,47 @@ func TestOperatorsCommands(t *testing.T) {
 		}
 	}
 
+	if strings.Contains(text, "logged in") {
+		t.Errorf("a command tells what nobody asked:\n%s", text)
+	}
 	down := environment(serveSettings(in, "localhost:1"), "GATEHOUSE_DATABASE_URL=postgres://a:hidden@127.0.0.1:1/x?sslmode=disable",
 		"GATEHOUSE_PROVISIONER_DATABASE_URL=postgres://b:hidden@127.0.0.1:1/x?sslmode=disable")
 	launch(t, down, "tenant", "list").refuses("connection refused")
+	launch(t, append(down, "GATEHOUSE_REGION="+devRegion), "tenant", "list").refuses("is make dev running")
+}
+
+// The owner that `tenant create` made has no password; `user password` gives one, and replaces it.
+func ownerGetsAPassword(t *testing.T, in tenancytest.Installation, runs func(pattern, input string, args ...string) []string, refuses func(want, input string, args ...string)) {
+	t.Helper()
+	const first, second = "correct horse battery staple", "incorrect donkey battery staple"
+	const bill = "bill@initech.example"
+	initech := testTenant{testPlatform: startOn(t, in, nil), host: "initech.localhost"}
+	profile := func(token string) answer {
+		return initech.do(t, request{method: "GET", host: initech.host, path: "/v1/users/me/profile", bearer: token})
+	}
+	initech.login(t, bill, first).want(t, 401, "invalid_credentials")
+	refuses("no password on standard input", "", "user", "password", "initech", bill)
+	refuses("initech has no user nobody@initech.example", first+"\n", "user", "password", "initech", "nobody@initech.example")
+	runs(`^bill@initech\.example has a new password and no session\nthe address is not verified`, first+"\n", "user", "password", "initech", bill)
+	initech.login(t, bill, first).want(t, 403, "email_not_verified")
+	runs(`^bill@initech\.example has a new password and no session\n$`, first+"\n", "user", "password", "initech", bill, "--verified")
+	token := initech.login(t, bill, first).want(t, 200, "").text("token")
+	profile(token).want(t, 200, "")
+
+	refuses("gatehouse: the password must have at least 15 characters", "password\n", "user", "password", "initech", bill)
+	profile(token).want(t, 200, "")
+	runs(`new password`, second+"\n", "user", "password", "initech", "Bill@Initech.example")
+	if a := profile(token); a.status != 401 {
+		t.Errorf("the old session: %d %s", a.status, a.body)
+	}
+	initech.login(t, bill, first).want(t, 401, "invalid_credentials")
+	initech.login(t, bill, second).want(t, 200, "")
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	p := launch(t, nil, "--version")
+	if code := p.wait(); code != 0 || !regexp.MustCompile(`^gatehouse \S+ go1\.\S+\n$`).MatchString(p.stdout.String()) {
+		t.Errorf("exit code %d: %q", code, p.stdout.String())
+	}
 }

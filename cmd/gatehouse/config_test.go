@@ -162,7 +162,7 @@ func TestConfigurationPage(t *testing.T) {
 	}
 
 	var help strings.Builder
-	if err := run(context.Background(), []string{"serve", "--help"}, os.Getenv, &help, &help); err != nil {
+	if err := run(context.Background(), []string{"serve", "--help"}, os.Getenv, strings.NewReader(""), &help, &help); err != nil {
 		t.Fatal(err)
 	}
 	var names []string

@@ -5,18 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
-	"github.com/golang-migrate/migrate/v4"
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/internal/pgproc"
-	"github.com/gatehouse-id/gatehouse/internal/rest"
 	"github.com/gatehouse-id/gatehouse/migrations"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
+
+// devRegion is the region of development platforms, by which operators' commands recognise one.
+const devRegion = "dev"
 
 func devCommand(p process) *cobra.Command {
 	var state, listen string
@@ -97,7 +100,7 @@ func listenLoopback(address string) (net.Listener, error) {
 // prepare brings up what the service stands on: custody, Postgres, roles, the newest schema. Custody is first because it
 // is the one that others may have configured wrongly, and the quicker one to stop again.
 func (d *dev) prepare(ctx context.Context, port int) (cfg config, err error) {
-	cfg = config{Database: "shared-1", DatabaseConnections: 10, Region: "dev", TenantDomain: "localhost", LogFormat: "text", development: true}
+	cfg = config{Database: "shared-1", DatabaseConnections: 10, Region: devRegion, TenantDomain: "localhost", LogFormat: "text", development: true}
 	if cfg.Address, err = tenancy.ParseAddress(fmt.Sprintf("http://localhost:%d", port)); err != nil {
 		return config{}, err
 	}
@@ -112,12 +115,16 @@ func (d *dev) prepare(ctx context.Context, port int) (cfg config, err error) {
 	if err := migrations.ApplyRoles(ctx, superuser, roles); err != nil {
 		return config{}, fmt.Errorf("cannot make the database roles: %w", err)
 	}
-	cfg.DatabaseURL = secret(withUser(superuser, roles.Runtime, roles.RuntimePassword))
-	cfg.ProvisionerURL = secret(withUser(superuser, roles.Provisioner, roles.ProvisionerPassword))
+	if cfg.DatabaseURL, err = withUser(superuser, roles.Runtime, roles.RuntimePassword); err != nil {
+		return config{}, err
+	}
+	if cfg.ProvisionerURL, err = withUser(superuser, roles.Provisioner, roles.ProvisionerPassword); err != nil {
+		return config{}, err
+	}
 	if err := cfg.check(); err != nil {
 		return config{}, err
 	}
-	return cfg, d.migrate(ctx, string(cfg.ProvisionerURL))
+	return cfg, migrateAll(ctx, string(cfg.ProvisionerURL))
 }
 
 func (d *dev) runPostgres(ctx context.Context) (superuserURL string, err error) {
@@ -131,13 +138,41 @@ func (d *dev) runPostgres(ctx context.Context) (superuserURL string, err error) 
 	}
 	d.cleanup = append(d.cleanup, log.Close)
 	d.say("starting Postgres ...")
-	postgres, err := pgproc.Start(ctx, pgproc.Options{BinDir: binaries, Dir: d.state.path("postgres"), Log: log})
+	o := pgproc.Options{BinDir: binaries, Dir: d.state.path("postgres"), Port: d.state.secrets.PostgresPort, Log: log}
+	postgres, err := pgproc.Start(ctx, o)
+	if err != nil && o.Port != 0 && taken(o.Port) {
+		o.Port = 0
+		postgres, err = pgproc.Start(ctx, o)
+	}
 	if err != nil {
 		return "", err
 	}
 	d.cleanup = append(d.cleanup, postgres.Stop)
 	d.watch("Postgres", postgres.Done(), "postgres.log")
-	return postgres.SuperuserURL(), nil
+	return postgres.SuperuserURL(), d.keepPort(postgres.SuperuserURL())
+}
+
+// keepPort writes down where Postgres is, for the next start: shells that have read env still find it there.
+func (d *dev) keepPort(superuserURL string) error {
+	u, err := url.Parse(superuserURL)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil || port == d.state.secrets.PostgresPort {
+		return err
+	}
+	d.state.secrets.PostgresPort = port
+	return d.state.writeJSON("secrets.json", d.state.secrets)
+}
+
+// taken reports that somebody else listens on the port.
+func taken(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err == nil {
+		_ = l.Close()
+	}
+	return err != nil
 }
 
 // watch tells serve when a program ends that it cannot do without. A platform that answers 503 to everything would leave
@@ -149,60 +184,38 @@ func (d *dev) watch(name string, done <-chan struct{}, log string) {
 	}()
 }
 
-func (d *dev) migrate(ctx context.Context, url string) error {
-	err := migrations.Control(ctx, url)
-	if err == nil {
-		_, err = tenancy.MigrateTenants(ctx, url)
+func migrateAll(ctx context.Context, url string) error {
+	if err := migrations.Control(ctx, url); err != nil {
+		return err
 	}
-	if cut := (migrate.ErrDirty{}); errors.As(err, &cut) {
-		return d.damaged("a start was killed in the middle of a migration")
-	}
+	_, err := tenancy.MigrateTenants(ctx, url)
 	return err
 }
 
-// serve is serve of `gatehouse serve` with the demo set up in between, a summary, and no wait for a load balancer.
+// serve is what `gatehouse serve` does, with the demo set up in between, a summary, and no wait for a load balancer.
 func (d *dev) serve(ctx context.Context, cfg config, listener net.Listener) error {
 	logFile, err := os.OpenFile(d.state.path("gatehouse.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	d.cleanup = append(d.cleanup, logFile.Close)
-	log := cfg.logger(logFile)
-
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	platform, err := wire(background, cfg, log)
-	if err != nil {
-		stop()
-		return err
-	}
-	defer platform.close()
-	defer stop()
-	if err := platform.checkDatabase(ctx); err != nil {
-		return err
-	}
-	platform.start(background)
-	demo, err := d.furnish(ctx, platform)
-	if err != nil {
-		return err
-	}
-	h := newHealth(platform)
-	server := rest.NewServer(d.listen, platform.handler(h), log)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	if err := d.publish(cfg, demo); err != nil {
-		return errors.Join(err, server.Close())
-	}
-	d.summary(cfg, demo)
-	d.serving = true
-	select {
-	case err := <-failed:
-		return err
-	case err := <-d.ended:
-		return errors.Join(err, server.Close())
-	case <-ctx.Done():
-	}
-	d.say("stopping ...")
-	return shutDown(server, h, 0)
+	var demo devFile
+	return serve(ctx, cfg, cfg.logger(logFile), listener, additions{
+		furnish: func(ctx context.Context, p *platform) (err error) {
+			demo, err = d.furnish(ctx, p)
+			return err
+		},
+		serving: func() error {
+			if err := d.publish(cfg, demo); err != nil {
+				return err
+			}
+			d.summary(cfg, demo)
+			d.serving = true
+			return nil
+		},
+		stopping: func() { d.say("stopping ...") },
+		ended:    d.ended,
+	})
 }
 
 // say tells the person at the terminal what is going on; what scripts read goes to stdout and dev.json.

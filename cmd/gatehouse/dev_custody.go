@@ -39,14 +39,22 @@ func (d *dev) chooseCustody() error {
 			}
 		}
 	case s.Custody == custodyAddress:
-		return fmt.Errorf("the keys of the state folder %s are in %s: set VAULT_ADDR and VAULT_TOKEN as before, or remove the folder", d.state.dir, s.Custody)
+		return fmt.Errorf("the keys of the state folder %s are in %s: set VAULT_ADDR and VAULT_TOKEN as before (make dev-vault does), or remove the folder", d.state.dir, s.Custody)
 	}
 	if s.Custody != "" && s.Custody != chosen {
-		return fmt.Errorf("the keys of the state folder %s are in %s, and this start would use %s: start it as before, or remove the folder",
-			d.state.dir, s.Custody, chosen)
+		return fmt.Errorf("the keys of the state folder %s are in %s, and this start would use %s: start it as before (%s), or remove the folder",
+			d.state.dir, s.Custody, chosen, howToStart(s.Custody))
 	}
 	s.Custody = chosen
 	return d.state.writeJSON("secrets.json", s)
+}
+
+// howToStart names the command of a working copy that uses this custody.
+func howToStart(custody string) string {
+	if custody == custodyAddress {
+		return "make dev-vault, or with the same VAULT_ADDR"
+	}
+	return "make dev, without VAULT_ADDR"
 }
 
 func (d *dev) checkVaultAddress() error {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -30,7 +31,8 @@ type devState struct {
 type devSecrets struct {
 	RuntimePassword     string  `json:"runtime_password"`
 	ProvisionerPassword string  `json:"provisioner_password"`
-	Custody             string  `json:"custody"` // where the keys are; a platform cannot change it
+	Custody             string  `json:"custody"`                 // where the keys are; a platform cannot change it
+	PostgresPort        int     `json:"postgres_port,omitempty"` // of the last start
 	Demo                devFile `json:"demo"`
 }
 
@@ -48,6 +50,9 @@ func (d *dev) openState(dir string) error {
 	if err := os.MkdirAll(d.state.dir, 0o711); err != nil {
 		return fmt.Errorf("cannot make the state folder: %w", err)
 	}
+	if err := d.checkFolder(); err != nil {
+		return err
+	}
 	lock := flock.New(d.state.path("lock"))
 	locked, err := lock.TryLock()
 	if err != nil {
@@ -60,9 +65,6 @@ func (d *dev) openState(dir string) error {
 
 	text, err := os.ReadFile(d.state.path("secrets.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := d.checkNew(); err != nil {
-			return err
-		}
 		d.state.secrets = devSecrets{RuntimePassword: rand.Text(), ProvisionerPassword: rand.Text()}
 		return nil // written once custody is chosen, before anything else is made
 	}
@@ -75,15 +77,21 @@ func (d *dev) openState(dir string) error {
 	return nil
 }
 
-// checkNew refuses a folder without secrets.json that holds something: state that lost them, or a folder of somebody's,
-// who would be told below to remove it.
-func (d *dev) checkNew() error {
-	if _, err := os.Stat(d.state.path("postgres")); err == nil {
-		return d.damaged("secrets.json is gone")
-	}
+// checkFolder refuses a folder without secrets.json that holds something: state that lost them, or a folder of somebody's,
+// who would be told elsewhere to remove it. Nothing of ours is put there before, the lock included.
+func (d *dev) checkFolder() error {
 	entries, err := os.ReadDir(d.state.dir)
 	if err != nil {
 		return err
+	}
+	there := func(name string) bool {
+		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
+	}
+	if there("secrets.json") {
+		return nil
+	}
+	if there("postgres") {
+		return d.damaged("secrets.json is gone")
 	}
 	for _, e := range entries {
 		// make dev-vault puts its Vault there before we start; the others are of a start that was killed at once.
@@ -120,11 +128,11 @@ func (s devState) writeJSON(name string, v any) error {
 	return s.write(name, append(text, '\n'))
 }
 
-func withUser(rawURL, user, password string) string {
+func withUser(rawURL, user, password string) (secret, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return "" // our own URL; the check of the configuration will say so
+		return "", err
 	}
 	u.User = url.UserPassword(user, password)
-	return u.String()
+	return secret(u.String()), nil
 }

@@ -35,6 +35,7 @@ func TestDevKeepsWhatItMade(t *testing.T) {
 		t.Errorf("acme's token at globex: %d %s", a.status, a.body)
 	}
 	launch(t, nil, "dev", "--state", state, "--listen", "127.0.0.1:0").refuses("another gatehouse dev is running on the state folder")
+	database := databaseOf(t, state)
 	p.stop(syscall.SIGINT, state)
 
 	// What is written for scripts is written anew, whatever became of it.
@@ -48,6 +49,9 @@ func TestDevKeepsWhatItMade(t *testing.T) {
 	}
 	sameFacts(t, first, second)
 	works(t, second, token)
+	if now := databaseOf(t, state); now != database {
+		t.Errorf("Postgres moved from %s to %s", database, now)
+	}
 
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -60,6 +64,26 @@ func TestDevKeepsWhatItMade(t *testing.T) {
 	sameFacts(t, first, third)
 	works(t, third, token)
 	p.stop(syscall.SIGTERM, state)
+
+	// Another program has taken the port of Postgres meanwhile.
+	other, err := net.Listen("tcp", databaseOf(t, state))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	p, fourth := startDev(t, state)
+	works(t, fourth, token)
+	p.stop(syscall.SIGTERM, state)
+}
+
+// databaseOf is the address of Postgres that operators' commands are told.
+func databaseOf(t *testing.T, state string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(state, "env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`GATEHOUSE_DATABASE_URL='.*@(.*)/`).FindStringSubmatch(string(text))[1]
 }
 
 // checkDevFile holds dev.json to the shape that scripts rely on, member by member.
@@ -163,10 +187,13 @@ func TestDevRefusesAtOnce(t *testing.T) {
 		"no token":             {filepath.Join(root, "new"), free, "VAULT_TOKEN is not", []string{"VAULT_ADDR=http://127.0.0.1:1"}},
 		"token in the clear":   {filepath.Join(root, "new"), free, "must be https", []string{"VAULT_ADDR=http://vault.example:8200", "VAULT_TOKEN=x"}},
 		"files before":         {kept(custodySoftware), free, "would use the Vault of VAULT_ADDR", []string{"VAULT_ADDR=http://127.0.0.1:1", "VAULT_TOKEN=x"}},
-		"another Vault before": {kept(custodyAddress), free, "set VAULT_ADDR and VAULT_TOKEN as before", nil},
+		"another Vault before": {kept(custodyAddress), free, "set VAULT_ADDR and VAULT_TOKEN as before (make dev-vault does)", nil},
 	} {
 		launch(t, c.env, "dev", "--state", c.state, "--listen", c.listen).refuses(c.want)
 		nothingLeft(t, root)
+		if _, err := os.Stat(filepath.Join(c.state, "lock")); name == "somebody's folder" && err == nil {
+			t.Error("somebody's folder has a lock of ours now")
+		}
 		if left, _ := filepath.Glob(filepath.Join(c.state, "postgres", "data*")); left != nil {
 			t.Errorf("%s: made before it refused: %v", name, left)
 		}
@@ -211,17 +238,6 @@ func TestDevHalfWritten(t *testing.T) {
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	p.refuses("Postgres has ended by itself")
 	eventually(t, 10*time.Second, "its orphans are gone", func() bool { return len(processesOf(state)) == 0 })
-
-	// A migration that was cut short, which golang-migrate writes down and nobody can repair blindly.
-	p, _ = startDev(t, state)
-	env, err := os.ReadFile(filepath.Join(state, "env"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	provisioner := regexp.MustCompile(`GATEHOUSE_PROVISIONER_DATABASE_URL='(.*)'`).FindSubmatch(env)
-	execSQL(t, string(provisioner[1]), "update control.schema_migrations set dirty = true")
-	p.stop(syscall.SIGINT, state)
-	refuseDev(t, state, "was killed in the middle of a migration; remove the folder to start afresh")
 }
 
 // An interrupt in the middle of a start is a wish: everything is stopped, and it is no failure. The folder's name is one

@@ -12,14 +12,17 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	context.AfterFunc(ctx, func() { time.AfterFunc(oneSignal, stop) })
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gatehouse: "+err.Error())
@@ -27,21 +30,28 @@ func main() {
 	}
 }
 
+// oneSignal is how long signals are taken for one: a Ctrl-C can reach us twice, from the terminal and from a program that
+// runs us. After it a second one ends the process at once, whatever is still under way.
+const oneSignal = time.Second
+
 // process is what a command gets from the outside world.
 type process struct {
 	getenv         func(string) string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	p := process{getenv, stdout, stderr}
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
+	p := process{getenv, stdin, stdout, stderr}
 	root := &cobra.Command{
 		Use:           "gatehouse",
 		Short:         "A multi-tenant identity service",
+		Version:       version(),
 		SilenceErrors: true, // main prints the error, once
 		SilenceUsage:  true, // a database that is down is not a reason to explain the flags
 	}
 	root.AddCommand(serveCommand(p), devCommand(p), migrateCommand(p), tenantCommand(p), userCommand(p), keyCommand(p))
+	root.SetVersionTemplate("gatehouse {{.Version}}\n")
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -50,4 +60,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return errors.New("interrupted")
 	}
 	return err
+}
+
+// version is what go build has written into the program: the tag or commit it was built from, and the Go version.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "of an unknown version"
+	}
+	return info.Main.Version + " " + info.GoVersion
 }

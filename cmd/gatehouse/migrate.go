@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/migrations"
@@ -28,7 +30,7 @@ func migrateCommand(p process) *cobra.Command {
 			return fmt.Errorf("GATEHOUSE_PROVISIONER_DATABASE_URL: %w", err)
 		}
 		if err := migrations.Control(c.Context(), to); err != nil {
-			return oneLine(err)
+			return afterRoles(oneLine(err), err)
 		}
 		fmt.Fprintf(p.stdout, "directory: version %d\n", migrations.LatestControl)
 		n, err := tenancy.MigrateTenants(c.Context(), to)
@@ -39,13 +41,23 @@ func migrateCommand(p process) *cobra.Command {
 	return c
 }
 
+// afterRoles adds what to do where the provisioning role is not there or not yet what it should be: no such login, no such
+// database, no right to make a schema.
+func afterRoles(said, err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && slices.Contains([]string{"28P01", "28000", "3D000", "42501"}, refused.Code) {
+		return fmt.Errorf("%w; was the script of gatehouse migrate roles run on this database?", said)
+	}
+	return said
+}
+
 func rolesCommand(p process) *cobra.Command {
 	return &cobra.Command{
 		Use:   "roles",
 		Short: "Print the SQL that makes the two login roles",
 		Long: "Print the SQL that a database administrator runs once, as a superuser, before the first migration. It holds the\n" +
 			"passwords of GATEHOUSE_DATABASE_URL and GATEHOUSE_PROVISIONER_DATABASE_URL:\n\n" +
-			"  gatehouse migrate roles | psql -h HOST -U postgres DATABASE",
+			"  gatehouse migrate roles | psql -h HOST -v ON_ERROR_STOP=1 -U postgres DATABASE",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			roles, err := rolesOf(p.getenv("GATEHOUSE_DATABASE_URL"), p.getenv("GATEHOUSE_PROVISIONER_DATABASE_URL"))

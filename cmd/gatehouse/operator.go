@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -22,11 +23,18 @@ func operator(p process, do func(context.Context, *platform, []string) error) fu
 		if err != nil {
 			return err
 		}
+		// Of what a server notes in passing, a person at a terminal wants to know only what is wrong.
+		if cfg.LogLevel == slog.LevelInfo {
+			cfg.LogLevel = slog.LevelWarn
+		}
 		platform, err := wire(c.Context(), cfg, cfg.logger(p.stderr))
 		if err != nil {
 			return err
 		}
 		defer platform.close()
+		if err := platform.checkDatabase(c.Context()); err != nil {
+			return err
+		}
 		return plain(do(c.Context(), platform, args))
 	}
 }
@@ -47,6 +55,10 @@ func plain(err error) error {
 	text := strings.TrimSuffix(p.Message, ".")
 	if fields, ok := p.Details["fields"].(map[string]string); ok {
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			if strings.HasPrefix(fields[name], "The "+name) { // a sentence that needs no other before it
+				text = strings.TrimSuffix(fields[name], ".")
+				continue
+			}
 			text += "; " + name + " " + fields[name]
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -45,40 +46,66 @@ func serveCommand(p process) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
 		}
-		return serve(c.Context(), cfg, p, listener)
+		return serve(c.Context(), cfg, cfg.logger(p.stderr), listener, additions{
+			furnish:  func(context.Context, *platform) error { return nil },
+			serving:  func() error { return nil },
+			stopping: func() {},
+		})
 	}
 	return c
 }
 
-// serve serves until ctx ends, then drains: readiness goes first, so that load balancers stop sending, then the listener,
-// then, when the last request is answered, everything behind it.
-func serve(ctx context.Context, cfg config, p process, listener net.Listener) error {
-	log := cfg.logger(p.stderr)
+// additions are what a way of serving does beside the sequence that serve is.
+type additions struct {
+	furnish  func(context.Context, *platform) error // before the first request is taken
+	serving  func() error                           // requests are taken
+	stopping func()                                 // ctx has ended
+	ended    <-chan error                           // gets what ended by itself of that which the service stands on
+}
+
+// serve puts the platform together, serves until ctx ends, then drains: readiness goes first, so that load balancers stop
+// sending, then the listener, then, when the last request is answered, everything behind it.
+func serve(ctx context.Context, cfg config, log *slog.Logger, listener net.Listener, a additions) error {
+	defer func() { _ = listener.Close() }()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	platform, err := wire(background, cfg, log)
 	if err != nil {
-		stop()
-		_ = listener.Close()
 		return err
 	}
-	defer platform.close()
-	defer stop()
+	serving := false
+	defer func() {
+		stop()
+		platform.close()
+		if serving {
+			log.Info("stopped")
+		}
+	}()
 	if err := platform.checkDatabase(ctx); err != nil {
-		_ = listener.Close()
 		return err
 	}
 	platform.start(background)
+	if err := a.furnish(ctx, platform); err != nil {
+		return err
+	}
 	h := newHealth(platform)
-	server := rest.NewServer(cfg.Listen, platform.handler(h), log)
-
+	server := rest.NewServer(listener.Addr().String(), platform.handler(h), log)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	log.Info("serving", "address", listener.Addr().String(), "public_url", cfg.Address.Origin(cfg.Address.Shared()), "region", cfg.Region)
+	serving = true
+	if err := a.serving(); err != nil {
+		return errors.Join(err, server.Close())
+	}
 	select {
 	case err := <-failed:
 		return err
+	case err := <-a.ended:
+		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
+	log.Info("stopping", "delay", cfg.ShutdownDelay.String(), "drain", drain.String())
+	a.stopping()
 	return shutDown(server, h, cfg.ShutdownDelay)
 }
 

@@ -99,10 +99,37 @@ func TestServeDrains(t *testing.T) {
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, p.stderr.String())
 	}
+	for _, said := range []string{`"msg":"stopping"`, `"msg":"stopped"`} {
+		if !strings.Contains(p.stderr.String(), said) {
+			t.Errorf("the log has no %s:\n%s", said, p.stderr.String())
+		}
+	}
 	for _, hidden := range []string{string(in.Runtime.Login.SecretID), passwordIn(t, in.RuntimeURL), passwordIn(t, in.ProvisionerURL)} {
 		if strings.Contains(p.stderr.String()+p.stdout.String(), hidden) {
 			t.Error("the log holds a secret")
 		}
+	}
+}
+
+// Whoever cannot wait for the drain sends a second signal.
+func TestASecondSignalEndsTheDrain(t *testing.T) {
+	t.Parallel()
+	in := tenancytest.Install(t)
+	p := launch(t, environment(serveSettings(in, freeListen(t)), "GATEHOUSE_SHUTDOWN_DELAY=1m"), "serve")
+	p.says(`"msg":"serving"`)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	p.says(`"msg":"stopping"`)
+	eventually(t, 30*time.Second, "it ends", func() bool {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.done:
+			return true
+		default:
+			return false
+		}
+	})
+	if code := p.wait(); code != -1 {
+		t.Errorf("exit code %d, want a death by signal", code)
 	}
 }
 
@@ -197,13 +224,18 @@ func TestMigrateFromNothing(t *testing.T) {
 	u.User = url.UserPassword("provision_"+name, "another $$secret$$")
 	env := []string{"GATEHOUSE_DATABASE_URL=" + runtime, "GATEHOUSE_PROVISIONER_DATABASE_URL=" + u.String()}
 	launch(t, env, "migrate").refuses("provision_" + name)
+	launch(t, env, "migrate").refuses("was the script of gatehouse migrate roles run on this database?")
 
-	for range 2 {
+	in := tenancytest.Install(t) // for its logins to Vault
+	for i := range 2 {
 		roles := launch(t, env, "migrate", "roles")
 		if code := roles.wait(); code != 0 {
 			t.Fatal(roles.stderr.String())
 		}
 		applyScript(t, superuser, roles.stdout.String())
+		if i == 0 {
+			launch(t, environment(serveSettings(in, "localhost:1"), env...), "tenant", "list").refuses("run gatehouse migrate")
+		}
 		migrate := launch(t, env, "migrate")
 		if code := migrate.wait(); code != 0 {
 			t.Fatal(migrate.stderr.String())
@@ -213,7 +245,6 @@ func TestMigrateFromNothing(t *testing.T) {
 			t.Errorf("migrate says %q, want %q", got, want)
 		}
 	}
-	in := tenancytest.Install(t) // for its logins to Vault
 	in.RuntimeURL, in.ProvisionerURL = runtime, u.String()
 	listen := freeListen(t)
 	p := launch(t, environment(serveSettings(in, listen), "GATEHOUSE_SHUTDOWN_DELAY=0s"), "serve")

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
@@ -125,32 +124,5 @@ func tenantSuspend(p process) *cobra.Command {
 		fmt.Fprintf(p.stdout, "%s is %s\n", t.Slug, state)
 		return nil
 	})
-	return c
-}
-
-func keyCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "key", Short: "Make API keys"}
-	create := &cobra.Command{Use: "create SLUG", Short: "Make an API key of a tenant and print it, once", Args: exactly(1)}
-	var name string
-	var scopes []string
-	addFlags(create)
-	create.Flags().StringVar(&name, "name", "Made at the command line", "name of the key")
-	create.Flags().StringSliceVar(&scopes, "scopes", nil, "what it may do (default: everything in the tenant)")
-	create.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
-		t, err := pl.tenant(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		n, err := identity.ParseNewAPIKey(t, name, scopes)
-		if err != nil {
-			return err
-		}
-		_, raw, err := pl.apiKeys.Issue(ctx, t, n)
-		if err == nil {
-			fmt.Fprintln(p.stdout, raw)
-		}
-		return err
-	})
-	c.AddCommand(create)
 	return c
 }

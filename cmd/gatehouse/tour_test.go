@@ -55,9 +55,10 @@ func TestTheTourOfTheREADMEWorks(t *testing.T) {
 // tourAnswers says what is to be seen in the answer to a line that begins so and holds with.
 var tourAnswers = []struct{ line, with, answer string }{
 	{". ", "env", ""},
-	{"curl", "$ACME/v1/auth/login", `"token":"`},
+	{"curl", "$ACME/v1/auth/login", `"token":"`}, // Ada, and later Eve
 	{"TOKEN=", "", ""},
 	{"curl", "$ACME/v1/users/me/profile", `"email":"ada@acme.example"`},
+	{"curl", "$SHARED/v1/auth/login", `"token":"`},
 	{"curl", "openid-configuration", `"jwks_uri"`},
 	{"curl", "jwks.json", `"kty":"EC"`},
 	{"curl", "$GLOBEX/v1/users/me/profile", `"tenant_mismatch"`},

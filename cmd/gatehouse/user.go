@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,8 +17,8 @@ import (
 )
 
 func userCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant, and reset their second factors"}
-	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userResetMFA(p))
+	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant, set passwords and reset second factors"}
+	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userPassword(p), userResetMFA(p))
 	return c
 }
 
@@ -55,7 +54,7 @@ func userCreate(p process) *cobra.Command {
 			return err
 		}
 		if withPassword {
-			if n.Password, err = passwordFrom(os.Stdin); err != nil {
+			if n.Password, err = passwordFrom(p.stdin); err != nil {
 				return err
 			}
 		}
@@ -118,7 +117,7 @@ func userSuspend(p process) *cobra.Command {
 }
 
 func userResetMFA(p process) *cobra.Command {
-	c := &cobra.Command{Use: "reset-mfa SLUG EMAIL", Short: "Take all second factors of a user away and end their sessions", Args: cobra.ExactArgs(2)}
+	c := &cobra.Command{Use: "reset-mfa SLUG EMAIL", Short: "Take all second factors of a user away and end their sessions", Args: exactly(2)}
 	addFlags(c)
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
 		t, u, err := pl.user(ctx, args[0], args[1])
@@ -129,6 +128,36 @@ func userResetMFA(p process) *cobra.Command {
 			return err
 		}
 		fmt.Fprintf(p.stdout, "%s has no second factor\n", u.Email)
+		return nil
+	})
+	return c
+}
+
+func userPassword(p process) *cobra.Command {
+	var verified bool
+	c := &cobra.Command{
+		Use: "password SLUG EMAIL", Short: "Set a user's password and end their sessions", Args: exactly(2),
+		Long: "Set a user's password, which is one line of standard input, and end their sessions. It is how the owner that\n" +
+			"`gatehouse tenant create --owner-email` made gets one, with --verified, and people who are locked out get another.",
+	}
+	addFlags(c)
+	c.Flags().BoolVar(&verified, "verified", false, "take the address as verified")
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, u, err := pl.user(ctx, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		pw, err := passwordFrom(p.stdin)
+		if err != nil {
+			return err
+		}
+		if err := pl.users.SetPassword(ctx, t, u.ID, pw, verified); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s has a new password and no session\n", u.Email)
+		if !verified && !u.EmailVerified {
+			fmt.Fprintln(p.stdout, "the address is not verified, so signing in is refused: run this with --verified if it is theirs")
+		}
 		return nil
 	})
 	return c

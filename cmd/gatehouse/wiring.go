@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/identity"
@@ -76,7 +79,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 		Control:    provisioning,
 		Placements: map[string]tenancy.ProvisioningDB{c.Database: provisioning},
 		Database:   c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{},
-		DomainSuffix: c.TenantDomain, Now: now, Log: log,
+		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
 	})
 	p.domains = tenancy.NewDomains(p.domainOptions(now))
 
@@ -180,13 +183,22 @@ func (p *platform) close() {
 	}
 }
 
+// notMigrated is what Postgres says where the roles are there, or not even those, and the tables are not: undefined table,
+// schema, role, and a role that is not ours to take.
+var notMigrated = []string{"42P01", "3F000", "22023", "42704", "42501"}
+
 // checkDatabase refuses to serve with a role that could do harm, or with a database that is behind.
 func (p *platform) checkDatabase(ctx context.Context) error {
 	err := p.db.Check(ctx)
 	var unsafe *tenancy.UnsafeRoleError
+	var refused *pgconn.PgError
 	switch {
 	case errors.As(err, &unsafe):
 		return fmt.Errorf("GATEHOUSE_DATABASE_URL: %w", err)
+	case errors.As(err, &refused) && slices.Contains(notMigrated, refused.Code):
+		return errors.New("the database is not ready: it has no directory of tenants that this role can read: run gatehouse migrate (at first after gatehouse migrate roles)")
+	case errors.Is(err, syscall.ECONNREFUSED) && p.config.Region == devRegion && !p.config.development:
+		return errors.New("the database is not ready: connection refused: is make dev running, and was its env file read since it started?")
 	case err != nil:
 		return fmt.Errorf("the database is not ready: %w", plain(err))
 	}

@@ -23,19 +23,24 @@ type Validator interface{ Validate() map[string]string }
 // bad fields at once, those of a wrong type and those Validate finds.
 func Decode[T any](r *http.Request) (T, error) {
 	var v T
-	err := readBody(r, func(data []byte) error {
+	if err := DecodeInto(r, &v); err != nil {
+		var zero T
+		return zero, err
+	}
+	return v, nil
+}
+
+// DecodeInto is Decode into a request that the handler began, for one whose Validate needs more than what was sent: the
+// handler leaves it in fields that are not exported. After an error the request is not to be used.
+func DecodeInto[T any](r *http.Request, v *T) error {
+	return readBody(r, func(data []byte) error {
 		if len(data) > 0 || r.Header.Get("Content-Type") != "" {
 			if err := jsonOnly(r.Header); err != nil {
 				return err
 			}
 		}
-		return merge(strictjson.Decode(data, &v), &v)
+		return merge(strictjson.Decode(data, v), v)
 	})
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return v, nil
 }
 
 // NoBody is Decode for an operation that takes nothing: no body at all, or an empty JSON object.

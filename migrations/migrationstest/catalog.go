@@ -1,27 +1,30 @@
-package migrations
+// Package migrationstest compares what Postgres knows of two schemas.
+package migrationstest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// catalog is everything Postgres knows of a schema, a line for each fact, sorted; the schema's own name is left out so
+// Catalog is everything Postgres knows of a schema, a line for each fact, sorted; the schema's own name is left out so
 // that two schemas can be compared. Columns keep their order, for `insert into ... values` depends on it.
-func catalog(t *testing.T, conn *pgx.Conn, schema string) []string {
-	t.Helper()
-	rows, err := conn.Query(t.Context(), catalogQuery, schema)
+func Catalog(tb testing.TB, conn *pgx.Conn, schema string) []string {
+	tb.Helper()
+	rows, err := conn.Query(tb.Context(), catalogQuery, schema)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for i := range lines {
 		lines[i] = strings.ReplaceAll(lines[i], schema, "SCHEMA")
 	}
+	slices.Sort(lines)
 	return lines
 }
 
@@ -52,11 +55,11 @@ select line collate "C" from (
 	select format('default rights %s %s %s', d.defaclobjtype, d.defaclrole::regrole, d.defaclacl) from pg_default_acl d join s on d.defaclnamespace = s.oid
 ) all_facts order by 1`
 
-// sameCatalog compares two catalogs and shows the facts that only one of them has.
-func sameCatalog(t *testing.T, what string, got, want []string) {
-	t.Helper()
+// Same compares two catalogs and shows the facts that only one of them has.
+func Same(tb testing.TB, what string, got, want []string) {
+	tb.Helper()
 	if len(want) == 0 {
-		t.Fatalf("%s: there is nothing to compare with", what)
+		tb.Fatalf("%s: there is nothing to compare with", what)
 	}
 	have, need := map[string]bool{}, map[string]bool{}
 	for _, l := range got {
@@ -65,12 +68,12 @@ func sameCatalog(t *testing.T, what string, got, want []string) {
 	for _, l := range want {
 		need[l] = true
 		if !have[l] {
-			t.Errorf("%s: missing: %s", what, l)
+			tb.Errorf("%s: missing: %s", what, l)
 		}
 	}
 	for _, l := range got {
 		if !need[l] {
-			t.Errorf("%s: not wanted: %s", what, l)
+			tb.Errorf("%s: not wanted: %s", what, l)
 		}
 	}
 }
