@@ -11,11 +11,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// devStateVariable names the state folder to gatehouse dev code, in a shell that has read the folder's env.
+const devStateVariable = "GATEHOUSE_DEV_STATE"
+
 // devCodeCommand is the authenticator app of the demo.
 func devCodeCommand(p process, state *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "code", Short: "Print the current code of the demo user with an authenticator app", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
+			if named := p.getenv(devStateVariable); named != "" && !c.Flags().Changed("state") {
+				*state = named
+			}
 			text, err := os.ReadFile(devState{dir: absolute(*state)}.path("dev.json"))
 			if err != nil {
 				return fmt.Errorf("there is no development platform in %s; start one with gatehouse dev", *state)

@@ -16,6 +16,7 @@ func (d *dev) publish(cfg config, f devFile) error {
 		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 	}
 	set("SHARED", f.URL)
+	set(devStateVariable, d.state.dir)
 	set("PLATFORM_KEY", f.Platform.APIKey)
 	for _, t := range f.Tenants {
 		name := strings.ToUpper(string(t.Slug))
