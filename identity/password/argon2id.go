@@ -7,7 +7,7 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/gatehouse-id/gatehouse/internal/argon2id"
+	"golang.org/x/crypto/argon2"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
@@ -110,7 +110,7 @@ func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, 
 		size = len(p.Sum) // an imported hash: the argon2id output itself is stored, and its length goes into the hash
 	}
 	err = h.gate.Do(ctx, t, func() {
-		sum = argon2id.Key(pw.bytes(), p.Salt, p.Params.Time, p.Params.Memory, p.Params.Parallelism, uint32(size)) //nolint:gosec // 16 to 64
+		sum = argon2.IDKey(pw.bytes(), p.Salt, p.Params.Time, p.Params.Memory, p.Params.Parallelism, uint32(size)) //nolint:gosec // 16 to 64
 	})
 	return sum, err
 }

@@ -48,6 +48,7 @@ func run(ctx context.Context, args []string) (err error) {
 	out := fs.String("out", "bench-out/bench.json", "`file` for the figures")
 	quick := fs.Bool("quick", false, "a minute of small counts: shows that everything works, measures little")
 	only := fs.String("only", "", "only this `part`: starts, tenants, domains, logins or sizes")
+	keep := fs.Bool("keep", false, "leave logs and data for a look")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -56,7 +57,12 @@ func run(ctx context.Context, args []string) (err error) {
 		p = small
 	}
 	s, err := setUp(ctx, *binary)
-	defer func() { err = errors.Join(err, s.tearDown()) }()
+	defer func() {
+		if *keep {
+			say("logs and data are in %s", s.dir)
+		}
+		err = errors.Join(err, s.tearDown(*keep))
+	}()
 	if err != nil {
 		return err
 	}

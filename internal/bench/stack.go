@@ -72,7 +72,7 @@ func setUp(ctx context.Context, binary string) (s *stack, err error) {
 
 func (s *stack) path(name string) string { return filepath.Join(s.dir, name) }
 
-func (s *stack) tearDown() error {
+func (s *stack) tearDown(keep bool) error {
 	var errs []error
 	if s.hashes != nil {
 		errs = append(errs, s.hashes.stop())
@@ -86,7 +86,7 @@ func (s *stack) tearDown() error {
 	if s.vault != nil {
 		errs = append(errs, s.vault.Stop())
 	}
-	if s.dir != "" {
+	if s.dir != "" && !keep {
 		errs = append(errs, pgproc.Remove(s.path("state/postgres")), os.RemoveAll(s.dir))
 	}
 	return errors.Join(errs...)
