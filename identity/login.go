@@ -46,6 +46,7 @@ type LoginsOptions struct {
 	Keys      custody.Custodian
 	Tokens    *Tokens
 	Factors   Factors
+	Patience  time.Duration // bounds a login with all its waits, for Postgres, for the gate and for custody
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -83,9 +84,8 @@ type account struct {
 	CredentialVersion int
 }
 
-// patience bounds a login with all its waits, for Postgres, for the gate and for custody: however many of them are slow,
-// the client hears of it within two seconds.
-const patience = 1900 * time.Millisecond
+// DefaultPatience keeps the promise that whatever is slow, a client hears of it within two seconds.
+const DefaultPatience = 1900 * time.Millisecond
 
 // errEmailNotVerified is told only to whoever knows the password.
 func errEmailNotVerified() error {
@@ -96,7 +96,7 @@ func errEmailNotVerified() error {
 // password, and an account that is suspended or has no password, all with the same work done; 403 email_not_verified; 503
 // while Postgres or custody cannot answer or too many passwords wait to be hashed.
 func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw password.Password, c Client) (Outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
 	var a account
 	if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readAccount(b, e, &a) }); err != nil {

@@ -52,7 +52,7 @@ func startBrowser(t *testing.T, tp *testPlatform) context.Context {
 		t.Fatal("passkeys are tested in a real browser, and there is none: install the package chromium")
 	}
 	home := t.TempDir()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // its parts wait for their turn among all tests
 	var said safeBuffer
 	ctx, end := chromedp.NewExecAllocator(ctx, chromedp.ExecPath(program),
 		chromedp.Env("HOME="+home, "TMPDIR="+home), chromedp.CombinedOutput(&said),
@@ -169,7 +169,7 @@ func (tt testTenant) proveHost(t *testing.T, host string) {
 	t.Helper()
 	claimed := tt.at(t, "POST", "/v1/domains", request{key: tt.key, body: map[string]any{"domain": host, "uses": []string{"host"}}}).want(t, 201, "")
 	tt.at(t, "POST", "/v1/domains/"+claimed.text("id")+"/verify", request{key: tt.key}).want(t, 200, "")
-	eventually(t, 2*time.Second, "the other host is heard of", func() bool {
+	eventually(t, 20*time.Second, "the other host is heard of", func() bool {
 		a := tt.at(t, "GET", "/.well-known/webauthn", request{}).want(t, 200, "")
 		return string(a.body) == `{"origins":["`+tt.origin(host)+`"]}`
 	})

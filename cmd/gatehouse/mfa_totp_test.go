@@ -26,7 +26,7 @@ func (tt testTenant) settings(tb testing.TB, change func(map[string]any)) answer
 	change(s)
 	a := tt.do(tb, request{method: "PUT", host: tt.host, path: "/v1/settings", key: tt.key, body: s})
 	if a.status == http.StatusOK {
-		eventually(tb, 2*time.Second, "the new settings are heard of", func() bool {
+		eventually(tb, 20*time.Second, "the new settings are heard of", func() bool {
 			set, err := tt.platform.settings.Of(tb.Context(), tt.record(tb))
 			return err == nil && string(mustJSON(tb, set)) == strings.TrimSpace(string(a.body))
 		})

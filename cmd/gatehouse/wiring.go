@@ -41,7 +41,6 @@ type platform struct {
 	guard      *identity.Guard
 	users      *identity.Users
 	apiKeys    *identity.APIKeys
-	gate       *password.Gate
 	closers    []func()
 	background sync.WaitGroup
 }
@@ -88,10 +87,13 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Address: c.Address,
 		Hosts: tenancy.NewHosts(p.db), Now: now, Log: log})
 	tokens := &identity.Tokens{Keyring: p.keyring, Signer: p.custodian, Address: c.Address, Now: now}
-	p.gate = password.NewGate(password.GateOptions{})
-	hasher := password.NewHasher(p.gate, password.DefaultParams)
+	patience, gate := identity.DefaultPatience, password.GateOptions{}
+	if c.patient {
+		patience, gate.MaxWait = time.Minute, time.Minute
+	}
+	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams)
 	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
-		Settings: p.settings, Tokens: tokens, Factors: p.factors, Now: now, Log: log})
+		Settings: p.settings, Tokens: tokens, Factors: p.factors, Patience: patience, Now: now, Log: log})
 	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}
 	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
