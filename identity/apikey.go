@@ -52,7 +52,7 @@ func generateAPIKey(t tenancy.Tenant, n NewAPIKey, by id.User, now time.Time) (A
 // Create makes a key. A user must have signed in lately, and a key can only make keys that may no more than itself.
 // Errors: 403 reauthentication_required, 403 forbidden.
 func (s *APIKeys) Create(ctx context.Context, by Caller, op tenancy.Operation, n NewAPIKey, render func(APIKey, string) any) (json.RawMessage, error) {
-	if err := by.fresh(s.Now()); err != nil {
+	if err := by.Fresh(s.Now()); err != nil {
 		return nil, err
 	}
 	if by.Key != nil && !contains(by.Key.Scopes, n.Scopes) {

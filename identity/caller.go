@@ -15,6 +15,8 @@ type Caller struct {
 	User    *User
 	Session *Session // of User
 	Key     *APIKey
+
+	credentialVersion int // of User
 }
 
 // Callers proves who makes a request.
@@ -103,9 +105,13 @@ func (c Caller) operation(name, key string, request any) tenancy.Operation {
 // freshLogin is how long after signing in a user may do what could take the account over.
 const freshLogin = 10 * time.Minute
 
-// fresh refuses a user who signed in too long ago with 403 reauthentication_required. A key has no login to repeat.
-func (c Caller) fresh(now time.Time) error {
-	if c.Session != nil && now.Sub(c.Session.AuthTime) > freshLogin {
+// Fresh refuses a user who signed in too long ago, or without the second factor they have, with 403
+// reauthentication_required. A key has no login to repeat.
+func (c Caller) Fresh(now time.Time) error {
+	if c.Session == nil {
+		return nil
+	}
+	if now.Sub(c.Session.AuthTime) > freshLogin || (len(c.User.Factors) > 0 && !contains(c.Session.AMR, []string{"mfa"})) {
 		return problem.Reauthenticate()
 	}
 	return nil

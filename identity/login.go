@@ -4,16 +4,18 @@
 //
 //	POST /v1/auth/login            Logins.Password     read the user, hash, pepper, compare
 //	                                     |
-//	every other way in ----------> Logins.complete     the one way to a token: account state, session, signature
-//	                                     |
-//	                                  Grant            access token, refresh token
+//	second factor, passkey, ------> Logins.Finish      mfa brings back a proof
+//	step-up                              |
+//	                               Logins.complete     the one way to a token: account state, owed factors, session,
+//	                                  |      |         signature
+//	                                Grant   Debt       tokens, or what is still to be proved
 //
 // and later requests are a [Caller]: a signed-in user or an API key, checked on every request against the tenant's
 // schema, so that what was taken away is gone at once.
 //
 // Traps known here: every refusal of a login says the same and takes the same time, whatever the reason, so the work is
 // done before the reasons are looked at; neither hashing nor custody happens inside a transaction; a session is written
-// before its token is signed, and only if the account is still what it was when the password was read.
+// before its token is signed, and only if the account is still what it was when the first factor was proved.
 package identity
 
 import (
@@ -29,6 +31,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // Logins signs people in.
@@ -38,22 +41,15 @@ type Logins struct{ LoginsOptions }
 type LoginsOptions struct {
 	DB        *tenancy.DB
 	Directory *tenancy.Directory
+	Settings  *settings.Store
 	Hasher    *password.Hasher
 	Keys      custody.Custodian
 	Tokens    *Tokens
-	Lifetimes Lifetimes
+	Factors   Factors
+	Patience  time.Duration // bounds a login with all its waits, for Postgres, for the gate and for custody
 	Now       func() time.Time
 	Log       *slog.Logger
 }
-
-// Lifetimes of a session.
-type Lifetimes struct {
-	RefreshIdle     time.Duration // a refresh token not used for so long dies
-	RefreshAbsolute time.Duration // a session dies, however busy
-}
-
-// DefaultLifetimes are those of NIST SP 800-63B-4 section 2.2.3 for an authenticator assurance level of 2.
-var DefaultLifetimes = Lifetimes{RefreshIdle: 12 * time.Hour, RefreshAbsolute: 24 * time.Hour}
 
 // NewLogins makes a Logins.
 func NewLogins(o LoginsOptions) *Logins { return &Logins{o} }
@@ -64,13 +60,21 @@ type Client struct {
 	UserAgent string
 }
 
+// Outcome is a login that went as far as it can: a Grant or a Debt, never both.
+type Outcome struct {
+	Grant *Grant
+	Debt  *Debt
+}
+
 // Grant is a completed login.
 type Grant struct {
 	Tenant         tenancy.Tenant
+	User           id.User
 	AccessToken    string
 	Expires        time.Time
 	RefreshToken   string
 	RefreshExpires time.Time
+	SetupRequired  bool // the user has to set up a second factor, and is in the days of grace
 }
 
 // account is what a login needs to know of a user. The zero account is nobody, and every password of theirs is wrong.
@@ -80,18 +84,8 @@ type account struct {
 	CredentialVersion int
 }
 
-// login is an attempt whose proofs hold.
-type login struct {
-	account  account
-	amr      []string // RFC 8176
-	acr      string
-	authTime time.Time
-	client   Client
-}
-
-// patience bounds a login with all its waits, for Postgres, for the gate and for custody: however many of them are slow,
-// the client hears of it within two seconds.
-const patience = 1900 * time.Millisecond
+// DefaultPatience keeps the promise that whatever is slow, a client hears of it within two seconds.
+const DefaultPatience = 1900 * time.Millisecond
 
 // errEmailNotVerified is told only to whoever knows the password.
 func errEmailNotVerified() error {
@@ -101,28 +95,41 @@ func errEmailNotVerified() error {
 // Password signs in by e-mail address and password. Errors: 401 invalid_credentials for an unknown address, a wrong
 // password, and an account that is suspended or has no password, all with the same work done; 403 email_not_verified; 503
 // while Postgres or custody cannot answer or too many passwords wait to be hashed.
-func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw password.Password, c Client) (Grant, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw password.Password, c Client) (Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
 	var a account
 	if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readAccount(b, e, &a) }); err != nil {
-		return Grant{}, err
+		return Outcome{}, err
 	}
 	ok, stale, err := l.Hasher.Verify(ctx, t.ID, a.User.ID, pw, a.Hash, pepper(l.Keys, t))
 	if err != nil {
-		return Grant{}, hashingError(err)
+		return Outcome{}, hashingError(err)
 	}
 	if !ok || !a.User.Active || a.User.AuthProvider != ProviderLocal {
-		return Grant{}, problem.InvalidCredentials()
+		return Outcome{}, problem.InvalidCredentials()
 	}
 	if !a.User.EmailVerified {
-		return Grant{}, errEmailNotVerified()
+		return Outcome{}, errEmailNotVerified()
 	}
-	g, err := l.complete(ctx, t, login{account: a, amr: []string{"pwd"}, acr: "aal1", authTime: l.Now(), client: c})
+	o, err := l.complete(ctx, t, a, Proof{User: a.User.ID, AMR: []string{"pwd"}, AuthTime: l.Now(), CredentialVersion: a.CredentialVersion, Client: c})
 	if err == nil && stale {
 		l.rehash(ctx, t, a, pw)
 	}
-	return g, err
+	return o, err
+}
+
+// Finish goes on with a login of which mfa has brought back a proof. Errors: 401 invalid_credentials where the account
+// is no longer what it was when the first factor was proved.
+func (l *Logins) Finish(ctx context.Context, t tenancy.Tenant, p Proof) (Outcome, error) {
+	var a account
+	if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readAccountByID(b, p.User, &a) }); err != nil {
+		return Outcome{}, err
+	}
+	if a.User.ID != p.User || !a.User.Active || !a.User.EmailVerified || a.CredentialVersion != p.CredentialVersion {
+		return Outcome{}, problem.InvalidCredentials()
+	}
+	return l.complete(ctx, t, a, p)
 }
 
 // Nobody is Password for an address whose tenant nobody knows: the same answer after the same work, done with the
@@ -144,27 +151,45 @@ func (l *Logins) Nobody(ctx context.Context, pw password.Password) error {
 }
 
 // complete is the one way to a token: every login ends here, whatever it was proved by.
-func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, in login) (Grant, error) {
+func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, a account, p Proof) (Outcome, error) {
 	// The tenant was looked up before the password was hashed, and may have been suspended since.
 	if standing, err := l.Directory.ByID(ctx, t.ID); err != nil || standing.State == tenancy.Suspended {
-		return Grant{}, cmp.Or(err, error(problem.TenantSuspended()))
+		return Outcome{}, cmp.Or(err, error(problem.TenantSuspended()))
+	}
+	if !p.complete() {
+		debt, err := l.Factors.Owed(ctx, t, a.User, p)
+		if err != nil || debt != nil {
+			return Outcome{Debt: debt}, err
+		}
 	}
 	now := l.Now()
-	s, refresh := newSession(t, in, now, l.Lifetimes)
-	written := false
-	err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { writeSession(b, s, in.account, &written) })
+	set, err := l.Settings.Of(ctx, t)
 	if err != nil {
-		return Grant{}, err
+		return Outcome{}, err
+	}
+	s, refresh := newSession(t, p, now, set.Tokens)
+	written := false
+	err = l.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
+		if p.Session.IsZero() {
+			writeSession(b, s, p, &written)
+		} else {
+			raiseSession(b, &s, p, &written)
+		}
+	})
+	if err != nil {
+		return Outcome{}, err
 	}
 	if !written {
-		// The account was suspended, deleted or given another password between our reading it and now.
-		return Grant{}, problem.InvalidCredentials()
+		// The account was suspended, deleted or given another password, or the session ended, between then and now.
+		return Outcome{}, problem.InvalidCredentials()
 	}
-	token, expires, err := l.Tokens.mint(ctx, t, in, s.ID, now)
+	token, expires, err := l.Tokens.mint(ctx, t, a.User, s, set.Tokens, now)
 	if err != nil {
-		return Grant{}, err
+		return Outcome{}, err
 	}
-	return Grant{t, token, expires, refresh, s.RefreshExpires}, nil
+	g := &Grant{t, a.User.ID, token, expires, refresh, s.RefreshExpires, false}
+	g.SetupRequired, err = l.Factors.InGrace(ctx, t, a.User)
+	return Outcome{Grant: g}, err
 }
 
 // rehash brings a password hash to today's parameters, now that the password is at hand. It is a kindness: when it

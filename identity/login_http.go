@@ -50,10 +50,27 @@ type grantBody struct {
 	RefreshToken   string    `json:"refresh_token"`
 	RefreshExpires time.Time `json:"refresh_expires_at"`
 	Tenant         id.Tenant `json:"tenant_id"`
+	SetupRequired  bool      `json:"mfa_setup_required,omitempty"`
+	BackupCodes    []string  `json:"backup_codes,omitempty"`
+	CodesLeft      *int      `json:"backup_codes_remaining,omitempty"`
 }
 
-func renderGrant(g Grant) grantBody {
-	return grantBody{g.AccessToken, g.Expires, g.RefreshToken, g.RefreshExpires.UTC().Truncate(time.Second), g.Tenant.ID}
+// debtBody is the challenge answer or, with other first members, the enrolment answer.
+type debtBody struct {
+	MFARequired        bool     `json:"mfa_required,omitempty"`
+	EnrollmentRequired bool     `json:"enrollment_required,omitempty"`
+	Challenge          string   `json:"challenge_id"`
+	Methods            []string `json:"methods"`
+}
+
+// Render is the one of the three answers that an outcome has. With a token come, if there are any, backup codes that were
+// just made, and how many are left after one was used.
+func (o Outcome) Render(codes []string, left *int) any {
+	if o.Debt != nil {
+		return debtBody{!o.Debt.Enrolment, o.Debt.Enrolment, o.Debt.Challenge, o.Debt.Methods}
+	}
+	g := o.Grant
+	return grantBody{g.AccessToken, g.Expires, g.RefreshToken, g.RefreshExpires.UTC().Truncate(time.Second), g.Tenant.ID, g.SetupRequired, codes, left}
 }
 
 func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) error {
@@ -80,11 +97,11 @@ func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) 
 		return err
 	}
 	rest.AddLogAttrs(r.Context(), slog.String("tenant", t.ID.String()))
-	g, err := l.Password(r.Context(), t, req.email, req.password, Client{rest.ClientIP(r.Context()), userAgent(r)})
+	o, err := l.Password(r.Context(), t, req.email, req.password, ClientOf(r))
 	if err != nil {
 		return err
 	}
-	return rest.Respond(w, http.StatusOK, renderGrant(g))
+	return rest.Respond(w, http.StatusOK, o.Render(nil, nil))
 }
 
 // byEmail holds the tenant of the address against whatever else the request says of one.
@@ -97,8 +114,9 @@ func (l *Logins) byEmail(r *http.Request, site tenancy.Site, e Email) (tenancy.T
 	return site.Tenant(r.Context(), &said)
 }
 
-// userAgent is what the client calls itself, cut to a sane length; the user sees it in the list of sessions.
-func userAgent(r *http.Request) string {
+// ClientOf is where a request comes from. What the client calls itself is cut to a sane length; the user sees it in the
+// list of sessions.
+func ClientOf(r *http.Request) Client {
 	s := r.UserAgent()
-	return printable(s[:min(len(s), 300)])
+	return Client{rest.ClientIP(r.Context()), printable(s[:min(len(s), 300)])}
 }

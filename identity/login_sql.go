@@ -13,15 +13,23 @@ import (
 
 // readAccount leaves into as it is where there is no such user.
 func readAccount(b *tenancy.Batch, e Email, into *account) {
-	b.Queue(`select `+userColumns+`, coalesce(password_hash, ''), credential_version from users where email = $1`, e).
-		QueryRow(func(row pgx.Row) error {
-			u, err := scanUser(row, &into.Hash, &into.CredentialVersion)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
-			}
-			into.User = u
-			return err
-		})
+	b.Queue(selectAccount+`email = $1`, e).QueryRow(into.scan)
+}
+
+// readAccountByID is readAccount for a user who is known.
+func readAccountByID(b *tenancy.Batch, u id.User, into *account) {
+	b.Queue(selectAccount+`id = $1`, u).QueryRow(into.scan)
+}
+
+const selectAccount = `select ` + userColumns + `, coalesce(password_hash, ''), credential_version from users where `
+
+func (a *account) scan(row pgx.Row) error {
+	u, err := scanUser(row, &a.Hash, &a.CredentialVersion)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	a.User = u
+	return err
 }
 
 // maxSessions is how many sessions a user keeps, and some more until the next sweep: a client that signs in without end
@@ -38,7 +46,7 @@ const sweepEvery = 8
 // has already looked for sessions and seen none: we wait for them and then see the account as they left it.
 //
 // It also clears away some expired sessions, whoever they were of, so that the table is bounded by those that live.
-func writeSession(b *tenancy.Batch, s Session, a account, written *bool) {
+func writeSession(b *tenancy.Batch, s Session, p Proof, written *bool) {
 	if s.ID[len(s.ID)-1]%sweepEvery == 0 { // the last byte of an id is random
 		b.Queue(`delete from sessions where id in (select id from sessions where expires_at <= $1 limit 50 for update skip locked)`, s.Created)
 		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2 limit 50)`, s.User, maxSessions-1)
@@ -47,8 +55,25 @@ func writeSession(b *tenancy.Batch, s Session, a account, written *bool) {
 		select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $11 from users u
 		where u.id = $2 and u.active and u.credential_version = $12 for share`,
 		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.Created, s.Expires, nullAddr(s.Client.IP), s.Client.UserAgent,
-		s.RefreshHash, s.RefreshExpires, a.CredentialVersion).
+		s.RefreshHash, s.RefreshExpires, p.CredentialVersion).
 		Exec(func(tag pgconn.CommandTag) error { *written = tag.RowsAffected() == 1; return nil })
+}
+
+// raiseSession gives a session the assurance of a step-up and a refresh token in place of the one it had; how long the
+// session lasts does not change. The guard is that of writeSession.
+func raiseSession(b *tenancy.Batch, s *Session, p Proof, written *bool) {
+	b.Queue(`update sessions s set amr = $3, acr = $4, auth_time = $5, refresh_hash = $6, refresh_expires_at = least($7, s.expires_at)
+		from users u where s.id = $1 and s.user_id = $2 and u.id = $2 and u.active and u.credential_version = $8 and s.expires_at > $9
+		returning s.created_at, s.expires_at, s.refresh_expires_at`,
+		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.RefreshHash, s.RefreshExpires, p.CredentialVersion, s.Created).
+		QueryRow(func(row pgx.Row) error {
+			err := row.Scan(&s.Created, &s.Expires, &s.RefreshExpires)
+			*written = err == nil
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			return err
+		})
 }
 
 // replaceHash gives way to whoever changed the password meanwhile.

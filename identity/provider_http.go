@@ -9,16 +9,25 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // MountProviders adds the question a sign-in page asks first: how do people of this tenant sign in?
-func MountProviders(r *mux.Router, f tenancy.Front, d *tenancy.Directory) {
+func MountProviders(r *mux.Router, f tenancy.Front, d *tenancy.Directory, s *settings.Store) {
 	r.Handle("/v1/auth/providers", rest.Methods{http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
 		t, err := providersOf(r, f, d)
 		if err != nil {
 			return err
 		}
-		return rest.Respond(w, http.StatusOK, providersBody{t.ID, []string{"local"}})
+		set, err := s.Of(r.Context(), t)
+		if err != nil {
+			return err
+		}
+		methods := []string{"local"}
+		if set.MFA.Offers("webauthn_passkey") {
+			methods = append(methods, "passkey")
+		}
+		return rest.Respond(w, http.StatusOK, providersBody{t.ID, methods})
 	}})
 }
 

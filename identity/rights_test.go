@@ -119,12 +119,12 @@ func TestALoginIsFreshForTenMinutes(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for age, ok := range map[time.Duration]bool{0: true, 10 * time.Minute: true, 10*time.Minute + 1: false, 24 * time.Hour: false} {
-		err := Caller{Session: &Session{AuthTime: now.Add(-age)}}.fresh(now)
+		err := Caller{User: &User{}, Session: &Session{AuthTime: now.Add(-age)}}.Fresh(now)
 		if (err == nil) != ok || !ok && !problem.Is(err, "reauthentication_required") {
 			t.Errorf("after %s: %v", age, err)
 		}
 	}
-	if err := (Caller{Key: &APIKey{}}).fresh(now); err != nil {
+	if err := (Caller{Key: &APIKey{}}).Fresh(now); err != nil {
 		t.Errorf("a key: %v", err)
 	}
 }
@@ -134,6 +134,24 @@ func TestAUserAgentIsKeptPrintable(t *testing.T) {
 	for in, want := range map[string]string{"curl/8": "curl/8", "a\x00b\nc\x7f": "abc", "\xff\xfe": "", "é": "é", "a\u202eb": "ab", "": ""} {
 		if got := printable(in); got != want {
 			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
+
+func TestWhoHasAFactorIsFreshOnlyWithIt(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, c := range []struct {
+		factors, amr []string
+		ok           bool
+	}{
+		{nil, []string{"pwd"}, true},
+		{[]string{"totp"}, []string{"pwd"}, false},
+		{[]string{"totp"}, []string{"pwd", "otp", "mfa"}, true},
+	} {
+		err := Caller{User: &User{Factors: c.factors}, Session: &Session{AuthTime: now, AMR: c.amr}}.Fresh(now)
+		if (err == nil) != c.ok {
+			t.Errorf("factors %v, amr %v: %v", c.factors, c.amr, err)
 		}
 	}
 }

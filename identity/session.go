@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // Session is one sign-in of a user, from login to logout or expiry.
@@ -31,13 +32,16 @@ type Session struct {
 const refreshPrefix = "ghr_"
 
 // newSession makes a session and its first refresh token, of which only a hash is kept. A plain SHA-256 is enough for
-// a secret of 256 random bits.
-func newSession(t tenancy.Tenant, in login, now time.Time, l Lifetimes) (Session, string) {
+// a secret of 256 random bits. For a step-up it is what the session there is to become.
+func newSession(t tenancy.Tenant, p Proof, now time.Time, l settings.Tokens) (Session, string) {
 	refresh := newSecret(refreshPrefix, t)
 	s := Session{
-		ID: id.NewSession(), User: in.account.User.ID, AMR: in.amr, ACR: in.acr, AuthTime: in.authTime,
-		Created: now, Expires: now.Add(l.RefreshAbsolute), Client: in.client,
-		RefreshHash: hashSecret(refresh), RefreshExpires: now.Add(min(l.RefreshIdle, l.RefreshAbsolute)),
+		ID: p.Session, User: p.User, AMR: p.AMR, ACR: p.acr(), AuthTime: p.AuthTime,
+		Created: now, Expires: now.Add(l.RefreshAbsolute()), Client: p.Client,
+		RefreshHash: hashSecret(refresh), RefreshExpires: now.Add(min(l.RefreshIdle(), l.RefreshAbsolute())),
+	}
+	if s.ID.IsZero() {
+		s.ID = id.NewSession()
 	}
 	return s, refresh
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 const (
 	accessType     = "at+jwt"         // RFC 9068 section 2.1
-	accessLifetime = 10 * time.Minute // how long a resource server may believe a right that was taken away
 	clockLeeway    = 30 * time.Second // between this replica's clock and another's
 	maxTokenLength = 8 << 10          // bytes; ours are about one kilobyte
 )
@@ -46,20 +46,20 @@ type Tokens struct {
 }
 
 // mint signs an access token with the tenant's own key, which stays in custody.
-func (k *Tokens) mint(ctx context.Context, t tenancy.Tenant, in login, session id.Session, now time.Time) (string, time.Time, error) {
+func (k *Tokens) mint(ctx context.Context, t tenancy.Tenant, u User, s Session, l settings.Tokens, now time.Time) (string, time.Time, error) {
 	keys, err := k.Keyring.Of(ctx, t)
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	issuer := k.Address.Issuer(t)
-	u, expires := in.account.User, now.Add(accessLifetime).Truncate(time.Second).UTC()
+	expires := now.Add(l.Access()).Truncate(time.Second).UTC()
 	token := jwt.NewWithClaims(jwt.GetSigningMethod(string(keys.Active.Algorithm)), Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: issuer, Subject: u.ID.String(), Audience: jwt.ClaimStrings{issuer}, ID: rand.Text(),
+			Issuer: issuer, Subject: u.ID.String(), Audience: append(jwt.ClaimStrings{issuer}, l.Audiences...), ID: rand.Text(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},
-		Session: session, Tenant: t.ID, TenantSlug: t.Slug, Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name,
-		Roles: u.Roles, AMR: in.amr, ACR: in.acr, AuthTime: jwt.NewNumericDate(in.authTime),
+		Session: s.ID, Tenant: t.ID, TenantSlug: t.Slug, Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name,
+		Roles: u.Roles, AMR: s.AMR, ACR: s.ACR, AuthTime: jwt.NewNumericDate(s.AuthTime),
 	})
 	token.Header["typ"], token.Header["kid"] = accessType, keys.Active.KID
 	input, err := token.SigningString()

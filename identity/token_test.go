@@ -54,7 +54,7 @@ func (w *workshop) claims() Claims {
 	issuer := w.tokens.Address.Issuer(w.tenant)
 	return Claims{
 		RegisteredClaims: jwt.RegisteredClaims{Issuer: issuer, Subject: id.NewUser().String(), Audience: jwt.ClaimStrings{issuer}, ID: "1",
-			IssuedAt: jwt.NewNumericDate(w.now), NotBefore: jwt.NewNumericDate(w.now), ExpiresAt: jwt.NewNumericDate(w.now.Add(accessLifetime))},
+			IssuedAt: jwt.NewNumericDate(w.now), NotBefore: jwt.NewNumericDate(w.now), ExpiresAt: jwt.NewNumericDate(w.now.Add(10 * time.Minute))},
 		Session: id.NewSession(), Tenant: w.tenant.ID, TenantSlug: w.tenant.Slug, Email: "a@b.example", Roles: []Role{RoleUser}, AMR: []string{"pwd"},
 		ACR: "aal1", AuthTime: jwt.NewNumericDate(w.now),
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // Provider is where a user's identity is proved.
@@ -30,6 +31,7 @@ type User struct {
 	EmailVerified bool
 	Owner         bool // of the tenant: at most one, and out of reach of other administrators
 	Profile       Profile
+	Factors       []string // kinds of second factor the user has confirmed
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 }
@@ -44,12 +46,12 @@ type Users struct{ UsersOptions }
 
 // UsersOptions configures NewUsers.
 type UsersOptions struct {
-	DB     *tenancy.DB
-	Repeat *tenancy.Repeat
-	Hasher *password.Hasher
-	Keys   custody.Custodian
-	Policy password.Policy
-	Now    func() time.Time
+	DB       *tenancy.DB
+	Repeat   *tenancy.Repeat
+	Hasher   *password.Hasher
+	Keys     custody.Custodian
+	Settings *settings.Store
+	Now      func() time.Time
 }
 
 // NewUsers makes a Users.
@@ -93,7 +95,11 @@ func (s *Users) hash(ctx context.Context, t tenancy.Tenant, u id.User, pw passwo
 	if pw.IsZero() {
 		return "", nil
 	}
-	if err := s.Policy.Check(pw); err != nil {
+	set, err := s.Settings.Of(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	if err := (password.Policy{MinLength: set.MinLength()}).Check(pw); err != nil {
 		return "", weakPassword(err)
 	}
 	hash, err := s.Hasher.Hash(ctx, t.ID, u, pw, pepper(s.Keys, t))
@@ -131,7 +137,7 @@ type UserChange struct {
 // owner_protected, 403 where the caller may not touch the user's roles, old or new.
 func (s *Users) Update(ctx context.Context, by Caller, u id.User, c UserChange) (changed User, err error) {
 	err = s.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
-		was, err := lockUser(ctx, tx, u)
+		was, err := LockUser(ctx, tx, u)
 		if err != nil {
 			return err
 		}
@@ -153,7 +159,7 @@ func (s *Users) Update(ctx context.Context, by Caller, u id.User, c UserChange) 
 // Delete removes a user with everything that is theirs. Errors: 404 not_found, 409 owner_protected, 403.
 func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
 	return s.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
-		was, err := lockUser(ctx, tx, u)
+		was, err := LockUser(ctx, tx, u)
 		if err != nil {
 			return err
 		}
@@ -163,6 +169,12 @@ func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
 		}
 		return deleteUser(ctx, tx, u)
 	})
+}
+
+// MayReset is mayChange for taking a user's factors away.
+func (c Caller) MayReset(was User) error {
+	inactive := false
+	return c.mayChange(was, UserChange{Active: &inactive})
 }
 
 // mayChange is the rule that nobody touches a right above their own, and nobody else the owner's standing.

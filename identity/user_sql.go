@@ -15,13 +15,13 @@ import (
 )
 
 const userColumns = `id, email, name, roles, auth_provider, active, email_verified, is_owner,
-	first_name, last_name, display_name, avatar, created_at, updated_at`
+	first_name, last_name, display_name, avatar, factors, created_at, updated_at`
 
 // scanUser reads userColumns, and after them what else was selected into more.
 func scanUser(row pgx.Row, more ...any) (u User, err error) {
 	p := &u.Profile
 	err = row.Scan(append([]any{&u.ID, &u.Email, &u.Name, &u.Roles, &u.AuthProvider, &u.Active, &u.EmailVerified, &u.Owner,
-		&p.FirstName, &p.LastName, &p.DisplayName, &p.Avatar, &u.CreatedAt, &u.UpdatedAt}, more...)...)
+		&p.FirstName, &p.LastName, &p.DisplayName, &p.Avatar, &u.Factors, &u.CreatedAt, &u.UpdatedAt}, more...)...)
 	u.CreatedAt, u.UpdatedAt = u.CreatedAt.UTC(), u.UpdatedAt.UTC()
 	return u, err
 }
@@ -64,8 +64,8 @@ func listUsers(b *tenancy.Batch, after id.User, limit int, email Email, query st
 		})
 }
 
-// lockUser keeps two administrators who change one user from acting on what the other is about to replace.
-func lockUser(ctx context.Context, tx tenancy.Tx, u id.User) (User, error) {
+// LockUser reads a user for a change, and keeps two administrators who change one user from acting on what the other is about to replace.
+func LockUser(ctx context.Context, tx tenancy.Tx, u id.User) (User, error) {
 	found, err := scanUser(tx.QueryRow(ctx, `select `+userColumns+` from users where id = $1 for update`, u))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return User{}, problem.NotFound()

@@ -1,6 +1,134 @@
-// Package mfa will answer the third question about a request: what else must they prove?
+// Package mfa answers the third question about a request: what else must they prove?
 //
-// It is to manage the challenges of second factors (TOTP, WebAuthn, backup codes) and to hand evidence back to
-// identity, which completes the login. There is nothing in it yet; the package stands here because imports point left
-// (internal <- migrations <- tenancy <- identity <- mfa <- cmd) and internal/arch holds the tree to that.
+// identity asks [Factors.Owed] after a first factor. What is owed is recorded as a challenge, and the client is told its
+// id, which is a secret. With it the client brings a proof to [Desk]; the proof is spent, and only then identity is
+// asked to go on with the login it had begun (see [Finisher]).
+//
+//	identity.complete --Owed--> challenge --id--> client --code, assertion--> Desk --Proof--> identity.Finish --> token
+//
+// A challenge proves factors and gives no other right. It lives for five minutes, takes five tries, and belongs to one
+// tenant (by the schema it is in), one user and one purpose.
+//
+// Traps known here. A wrong answer is counted before it is looked at, in one statement, so that a hundred answers at once
+// are still five tries; the count belongs to the account and outlives the challenge. What is accepted once (a time step, a
+// backup code, a signature counter, the challenge itself) is spent in the statement that accepts it, and before the token
+// is signed. Custody is asked before anything is spent, so that an outage costs the user nothing.
 package mfa
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
+)
+
+// Kinds of second factor.
+const (
+	TOTP     = "totp"
+	Passkey  = "webauthn_passkey" //nolint:gosec // no password; on the device that signs in or synchronised to it, verifies its user
+	Security = "webauthn_fido"    // a roaming key
+)
+
+// Finisher goes on with a login once a proof is brought back. identity.Logins satisfies it.
+type Finisher interface {
+	Finish(ctx context.Context, t tenancy.Tenant, p identity.Proof) (identity.Outcome, error)
+}
+
+// Factors knows users' second factors and what logins owe. It satisfies identity.Factors.
+type Factors struct {
+	Options
+	ceremonyKeys *tenancy.PerTenant[[]byte]
+}
+
+// Options configures New.
+type Options struct {
+	DB       *tenancy.DB
+	Settings *settings.Store
+	Keys     custody.Custodian
+	Address  tenancy.Address
+	Hosts    *tenancy.PerTenant[[]tenancy.Host] // proved by the tenant
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// New makes a Factors.
+func New(o Options) *Factors {
+	f := &Factors{Options: o}
+	f.ceremonyKeys = tenancy.NewPerTenant(f.ceremonyKey)
+	return f
+}
+
+var _ identity.Factors = (*Factors)(nil)
+
+// Owed is what a login with this proof still owes. Whoever has a factor is asked for it; whoever has none and has to
+// have one enrols it now.
+func (f *Factors) Owed(ctx context.Context, t tenancy.Tenant, u identity.User, p identity.Proof) (*identity.Debt, error) {
+	set, err := f.Settings.Of(ctx, t)
+	if err != nil || set.MFA.Demand == settings.Off {
+		return nil, err
+	}
+	if len(u.Factors) > 0 {
+		return f.owe(ctx, t, challenge{purpose: purposeLogin, methods: ordered(u.Factors), proof: p})
+	}
+	if demanded, grace := set.MFA.Demands(roleNames(u), u.CreatedAt, f.Now()); demanded && !grace {
+		return f.owe(ctx, t, challenge{purpose: purposeEnroll, methods: ordered(set.MFA.Methods), proof: p})
+	}
+	return nil, nil
+}
+
+// InGrace reports whether the user has to set up a factor and is still in the days of grace.
+func (f *Factors) InGrace(ctx context.Context, t tenancy.Tenant, u identity.User) (bool, error) {
+	set, err := f.Settings.Of(ctx, t)
+	if err != nil || len(u.Factors) > 0 {
+		return false, err
+	}
+	_, grace := set.MFA.Demands(roleNames(u), u.CreatedAt, f.Now())
+	return grace, nil
+}
+
+// demanded reports whether the tenant wants the user to have a factor, now or after the days of grace.
+func (f *Factors) demanded(ctx context.Context, t tenancy.Tenant, u identity.User) (bool, error) {
+	set, err := f.Settings.Of(ctx, t)
+	if err != nil {
+		return false, err
+	}
+	demanded, _ := set.MFA.Demands(roleNames(u), u.CreatedAt, f.Now())
+	return demanded, nil
+}
+
+// enrollable refuses a method that the tenant does not let its users enrol.
+func (f *Factors) enrollable(ctx context.Context, t tenancy.Tenant, method string) error {
+	set, err := f.Settings.Of(ctx, t)
+	if err != nil {
+		return err
+	}
+	if !set.MFA.Offers(method) {
+		return problem.New(problem.KindForbidden, "method_not_offered", "This tenant does not offer this method.")
+	}
+	return nil
+}
+
+func roleNames(u identity.User) []string {
+	names := make([]string, len(u.Roles))
+	for i, r := range u.Roles {
+		names[i] = string(r)
+	}
+	return names
+}
+
+// ordered puts methods into the order in which they are offered.
+func ordered(methods []string) []string {
+	all := []string{}
+	for _, m := range settings.Methods {
+		if slices.Contains(methods, m) {
+			all = append(all, m)
+		}
+	}
+	return all
+}

@@ -38,6 +38,7 @@ type Directory struct {
 	mu         sync.Mutex
 	generation atomic.Int64
 	nowhere    *lru.Cache[name, int64] // the generation in which the name led nowhere
+	lifetimes  int64
 }
 
 // DirectoryOptions configures NewDirectory.
@@ -58,7 +59,10 @@ type record struct {
 }
 
 // life is shared by all records of one tenant, under whichever name they were found, and ends them all at once.
-type life struct{ over atomic.Bool }
+type life struct {
+	stamp int64
+	over  atomic.Bool
+}
 
 // name is one way to say a tenant. The kind keeps a slug from being found as a host.
 type name struct{ kind, value string }
@@ -189,8 +193,12 @@ func (d *Directory) load(ctx context.Context, n name, load func(context.Context,
 	default:
 		l, ok := d.lives.Get(t.ID)
 		if !ok {
-			l = &life{}
+			d.lifetimes++
+			l = &life{stamp: d.lifetimes}
 			d.lives.Add(t.ID, l)
+		}
+		if !d.deaf.Load() { // else nobody would tell us when what is remembered for the stamp is over
+			t.stamp = l.stamp
 		}
 		d.names.Add(n, &record{tenant: t, read: d.now(), life: l})
 	}

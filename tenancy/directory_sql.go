@@ -47,6 +47,12 @@ func tenantByDomain(ctx context.Context, tx directoryTx, h Host, use Use) (Tenan
 		where d.domain = $1 and d.verified_at is not null and $2 = any(d.uses))`, h, use)
 }
 
+// Announce tells every replica, when the transaction commits, that something it may remember of the tenant has changed.
+func Announce(ctx context.Context, tx Tx) error {
+	_, err := tx.Exec(ctx, `select pg_notify('gatehouse_directory', $1)`, tx.tenant.ID.String())
+	return err
+}
+
 func listTenants(ctx context.Context, tx directoryTx, after id.Tenant, limit int) ([]Tenant, error) {
 	rows, err := tx.Query(ctx, `select `+tenantColumns+` from tenants t
 		where t.state <> 'provisioning' and t.id > $1 order by t.id limit $2`, [16]byte(after), limit)

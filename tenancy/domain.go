@@ -152,6 +152,17 @@ func (s *Domains) prove(ctx context.Context, d Domain) string {
 	}
 }
 
+// NewHosts remembers each tenant's proved hosts, its primary domain first.
+func NewHosts(db *DB) *PerTenant[[]Host] {
+	return NewPerTenant(func(ctx context.Context, t Tenant) (all []Host, err error) {
+		err = db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+			all, err = provedHosts(ctx, tx, t.ID)
+			return err
+		})
+		return all, err
+	})
+}
+
 // List is a page of a tenant's domains, in the order they were claimed.
 func (s *Domains) List(ctx context.Context, t Tenant, after id.Domain, limit int) (all []Domain, err error) {
 	err = s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {

@@ -77,6 +77,15 @@ func listDomains(ctx context.Context, tx directoryTx, t id.Tenant, after id.Doma
 	return pgx.CollectRows(rows, scanDomain)
 }
 
+func provedHosts(ctx context.Context, tx directoryTx, t id.Tenant) ([]Host, error) {
+	rows, err := tx.Query(ctx, `select domain from domains where tenant_id = $1 and verified_at is not null and 'host' = any(uses)
+		order by is_primary desc, verified_at, id`, t)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[Host])
+}
+
 // setVerified gives the domain its effect; the first proved host becomes the primary domain.
 func setVerified(ctx context.Context, tx directoryTx, d Domain, now time.Time) error {
 	if err := oneAtATime(ctx, tx, d.Tenant); err != nil {

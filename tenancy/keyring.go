@@ -6,12 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/singleflight"
-
-	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
 )
 
@@ -37,39 +32,15 @@ type VerificationKey struct {
 // Keyring knows the public keys of tenants. They are read from the tenant's schema, so discovery, JWKS and the check
 // of a token need no Vault.
 type Keyring struct {
-	db     *DB
-	cache  *lru.Cache[id.Tenant, ring]
-	flight singleflight.Group
+	db *DB
+	*PerTenant[*Keys]
 }
 
-// ring is valid for the tenant's record it was read for: whoever changes keys touches the record afterwards, and the
-// directory brings that to every replica.
-type ring struct {
-	stamp time.Time
-	keys  *Keys
-}
-
-// NewKeyring makes a Keyring that remembers 20,000 tenants.
+// NewKeyring makes a Keyring.
 func NewKeyring(db *DB) *Keyring {
-	return &Keyring{db: db, cache: newLRU[id.Tenant, ring](20_000, nil)}
-}
-
-// Of is the keys of a tenant. The result is shared and must not be changed.
-func (k *Keyring) Of(ctx context.Context, t Tenant) (*Keys, error) {
-	if r, ok := k.cache.Get(t.ID); ok && r.stamp.Equal(t.UpdatedAt) {
-		return r.keys, nil
-	}
-	v, err, _ := k.flight.Do(t.ID.String()+t.UpdatedAt.String(), func() (any, error) {
-		keys, err := k.read(context.WithoutCancel(ctx), t)
-		if err == nil {
-			k.cache.Add(t.ID, ring{t.UpdatedAt, keys})
-		}
-		return keys, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*Keys), nil
+	k := &Keyring{db: db}
+	k.PerTenant = NewPerTenant(k.read)
+	return k
 }
 
 func (k *Keyring) read(ctx context.Context, t Tenant) (*Keys, error) {

@@ -51,6 +51,8 @@ type Tenant struct {
 	PrimaryDomain    Host // empty where the tenant has no proved host of its own
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
+
+	stamp int64 // tells one reading of the record from another; 0: not from the directory's memory
 }
 
 // namespace is the name of the tenant's schema and of its role. 34 bytes, so that Postgres, which silently cuts names

@@ -229,7 +229,7 @@ func TestProvidersTellOneTenantAndNoMore(t *testing.T) {
 		}
 		if c.status == 200 {
 			a.wantMembers(t, "", "tenant_id,methods")
-			if a.text("tenant_id") != acme.id || fmt.Sprint(a.field("methods")) != "[local]" {
+			if a.text("tenant_id") != acme.id || fmt.Sprint(a.field("methods")) != "[local passkey]" {
 				t.Errorf("%s: %s", c.name, a.body)
 			}
 		}

@@ -43,6 +43,7 @@ type config struct {
 	ShutdownDelay time.Duration
 
 	development bool // made by gatehouse dev and not read from settings
+	patient     bool // made by tests: a busy machine is not an overloaded service
 }
 
 // secret is text that never prints.

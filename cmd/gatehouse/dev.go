@@ -31,8 +31,9 @@ func devCommand(p process) *cobra.Command {
 			"second start takes seconds and keeps users, and keys where they were. Ctrl-C stops all of it.",
 		Args: cobra.NoArgs,
 	}
-	c.Flags().StringVar(&state, "state", ".dev", "folder that holds everything; remove it to start afresh")
+	c.PersistentFlags().StringVar(&state, "state", ".dev", "folder that holds everything; remove it to start afresh")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen on, on this machine's loopback only")
+	c.AddCommand(devCodeCommand(p, &state))
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		d := &dev{process: p, listen: listen, ended: make(chan error, 2)}
 		return d.run(c.Context(), state)

@@ -32,12 +32,17 @@ type devUser struct {
 	Email    identity.Email `json:"email"`
 	Password string         `json:"password"`
 	Role     identity.Role  `json:"role"`
+	// TOTPSecret is of those who owe a code after the password; gatehouse dev code tells the current one.
+	TOTPSecret string `json:"totp_secret,omitempty"`
 }
 
 type devPlatform struct {
 	TenantID id.Tenant `json:"tenant_id"`
 	APIKey   string    `json:"api_key"`
 }
+
+// demoTOTP is who has an authenticator app.
+const demoTOTP = "tess"
 
 // demo is who lives in the demo tenants. Their passwords are made at the first start: a password that is the same
 // everywhere is a password somebody leaves in place.
@@ -46,7 +51,7 @@ var demo = []struct {
 	users map[string]identity.Role
 	order []string
 }{
-	{"acme", map[string]identity.Role{"ada": identity.RoleAdmin, "bob": identity.RoleUser}, []string{"ada", "bob"}},
+	{"acme", map[string]identity.Role{"ada": identity.RoleAdmin, "bob": identity.RoleUser, demoTOTP: identity.RoleUser}, []string{"ada", "bob", demoTOTP}},
 	{"globex", map[string]identity.Role{"gwen": identity.RoleAdmin, "hank": identity.RoleUser}, []string{"gwen", "hank"}},
 }
 
@@ -150,8 +155,13 @@ func ensureUser(ctx context.Context, p *platform, t tenancy.Tenant, name string,
 	if n.Password, err = password.Parse(text); err != nil {
 		return devUser{}, err
 	}
-	if _, err := p.users.Add(ctx, t, n); err != nil {
+	made, err := p.users.Add(ctx, t, n)
+	if err != nil {
 		return devUser{}, err
 	}
-	return devUser{email, text, role}, nil
+	if name == demoTOTP {
+		secret, err := p.factors.ProvisionTOTP(ctx, t, made.ID)
+		return devUser{email, text, role, secret}, err
+	}
+	return devUser{Email: email, Password: text, Role: role}, nil
 }

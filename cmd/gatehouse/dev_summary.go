@@ -16,6 +16,7 @@ func (d *dev) publish(cfg config, f devFile) error {
 		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 	}
 	set("SHARED", f.URL)
+	set(devStateVariable, d.state.dir)
 	set("PLATFORM_KEY", f.Platform.APIKey)
 	for _, t := range f.Tenants {
 		name := strings.ToUpper(string(t.Slug))
@@ -24,6 +25,12 @@ func (d *dev) publish(cfg config, f devFile) error {
 		set(name+"_KEY", t.AdminAPIKey)
 		set(name+"_EMAIL", string(t.Users[0].Email))
 		set(name+"_PASSWORD", t.Users[0].Password)
+		for _, u := range t.Users {
+			if u.TOTPSecret != "" {
+				set(name+"_TOTP_EMAIL", string(u.Email))
+				set(name+"_TOTP_PASSWORD", u.Password)
+			}
+		}
 	}
 	b.WriteString("# For operators' commands, such as gatehouse tenant list.\n")
 	set("GATEHOUSE_PUBLIC_URL", f.URL)
@@ -56,7 +63,11 @@ func (d *dev) summary(cfg config, f devFile) {
 	for _, t := range f.Tenants {
 		fmt.Fprintf(w, "  %-12s %s\n", t.Slug, cfg.Address.Origin(t.Host))
 		for _, u := range t.Users {
-			fmt.Fprintf(w, "  %-12s   %-20s %s  (%s)\n", "", u.Email, u.Password, u.Role)
+			owes := ""
+			if u.TOTPSecret != "" {
+				owes = ", and a code: gatehouse dev code"
+			}
+			fmt.Fprintf(w, "  %-12s   %-20s %s  (%s%s)\n", "", u.Email, u.Password, u.Role, owes)
 		}
 	}
 	fmt.Fprintf(w, "\n  keys         %s\n", custodian)

@@ -91,6 +91,8 @@ func (o describedOperation) secured() bool { return o.Security == nil || len(*o.
 func (o describedOperation) example() request {
 	rq := request{method: o.method, path: strings.ReplaceAll(o.path, "{id}", id.NewUser().String())}
 	switch {
+	case o.OperationID == "beginRegistration":
+		rq.path += "?method_type=webauthn_fido"
 	case o.OperationID == "login": // the example names a tenant, which is not this one
 		rq.body = map[string]any{"email": "nobody@people.example", "password": goodPassword}
 	case o.OperationID == "createTenant":
@@ -309,7 +311,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	d, tp := describe(t), sharedPlatform(t)
 	t.Cleanup(func() { d.checkAllSeen(t) }) // runs when all parts are done
 	for name, part := range map[string]func(*testing.T, *testPlatform){
-		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users,
+		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "second factors": d.factors,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); part(t, tp) })
@@ -335,6 +337,7 @@ func (d *description) everyOperation(t *testing.T, tp *testPlatform) {
 	own, other, idle := tp.newTenant(t), tp.newTenant(t), tp.newTenant(t)
 	suspend := request{method: "POST", path: "/v1/tenants/" + idle.id + "/suspend", key: tp.platformKey, body: map[string]any{"active": false}}
 	tp.do(t, suspend).want(t, 200, "")
+	token, _ := own.signIn(t)
 
 	for _, o := range d.operations() {
 		try := func(why string, status int, code string, change func(*request)) {
@@ -351,7 +354,10 @@ func (d *description) everyOperation(t *testing.T, tp *testPlatform) {
 			key, host = tp.platformKey, ""
 		}
 		by := func(rq *request) {
-			if rq.host = host; o.secured() {
+			switch rq.host = host; {
+			case o.Tags[0] == "profile":
+				rq.bearer = token
+			case o.secured():
 				rq.key = key
 			}
 		}
@@ -369,7 +375,7 @@ func (d *description) everyOperation(t *testing.T, tp *testPlatform) {
 		}
 		if o.secured() {
 			try("by nobody", 401, "unauthenticated", func(rq *request) { rq.host = own.host })
-			try("by a forged key", 401, "unauthenticated", func(rq *request) { by(rq); rq.key = key[:len(key)-4] + "AAAA" })
+			try("by a forged key", 401, "unauthenticated", func(rq *request) { rq.host, rq.key = host, key[:len(key)-4]+"AAAA" })
 			try("by a forged token", 401, "unauthenticated", func(rq *request) { rq.host, rq.bearer = own.host, "a.b.c" })
 			try("of another tenant's host", 403, "tenant_mismatch", func(rq *request) { rq.host, rq.key = other.host, key })
 		}

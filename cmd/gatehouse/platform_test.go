@@ -49,7 +49,7 @@ func testConfig(tb testing.TB, in tenancytest.Installation, address string) conf
 	return config{
 		Listen: address, Address: public, TenantDomain: "localhost", Region: "test", Database: "shared-1", DatabaseConnections: 8,
 		DatabaseURL: secret(in.RuntimeURL), ProvisionerURL: secret(in.ProvisionerURL),
-		Vault: in.Runtime, VaultProvisioner: in.Provisioner.Login, LogFormat: "json", LogLevel: slog.LevelInfo, development: true,
+		Vault: in.Runtime, VaultProvisioner: in.Provisioner.Login, LogFormat: "json", LogLevel: slog.LevelInfo, development: true, patient: true,
 	}
 }
 
@@ -77,7 +77,7 @@ func startOn(tb testing.TB, in tenancytest.Installation, change func(*config)) *
 		tb.Fatal(err)
 	}
 	p.start(ctx)
-	server := rest.NewServer("", p.handler(newHealth(p)), p.log)
+	server := rest.NewServer("", withBrowserPage(p.handler(newHealth(p))), p.log)
 	go func() { _ = server.Serve(listener) }()
 	tb.Cleanup(func() {
 		_ = server.Close()

@@ -21,9 +21,13 @@ func (p *platform) handler(h *health) http.Handler {
 	(&identity.Discovery{Front: p.front, Address: p.config.Address, Keyring: p.keyring}).Mount(r)
 
 	p.logins.Mount(r, p.front)
-	identity.MountProviders(r, p.front, p.directory)
+	identity.MountProviders(r, p.front, p.directory, p.settings)
 	identity.MountProfile(r, p.guard)
 
+	p.desk.Mount(r, p.front)
+	p.factors.Mount(r, p.guard)
+
+	p.settings.Mount(r, p.guard)
 	p.users.Mount(r, p.guard)
 	p.apiKeys.Mount(r, p.guard)
 	p.domains.Mount(r, p.guard)

@@ -17,8 +17,8 @@ import (
 )
 
 func userCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant, and set their passwords"}
-	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userPassword(p))
+	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant, set passwords and reset second factors"}
+	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userPassword(p), userResetMFA(p))
 	return c
 }
 
@@ -111,6 +111,23 @@ func userSuspend(p process) *cobra.Command {
 		}
 		state := map[bool]string{true: "active", false: "suspended"}[active]
 		fmt.Fprintf(p.stdout, "%s is %s\n", u.Email, state)
+		return nil
+	})
+	return c
+}
+
+func userResetMFA(p process) *cobra.Command {
+	c := &cobra.Command{Use: "reset-mfa SLUG EMAIL", Short: "Take all second factors of a user away and end their sessions", Args: exactly(2)}
+	addFlags(c)
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, u, err := pl.user(ctx, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		if err := pl.factors.Reset(ctx, identity.Operator(t), u.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s has no second factor\n", u.Email)
 		return nil
 	})
 	return c

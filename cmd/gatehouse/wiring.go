@@ -15,8 +15,10 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/mfa"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	tenantsettings "github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // platform is the service put together: the drawing in code, from left to right.
@@ -32,11 +34,13 @@ type platform struct {
 	repeat     *tenancy.Repeat
 	domains    *tenancy.Domains
 	provision  *tenancy.Provisioner
+	settings   *tenantsettings.Store
+	factors    *mfa.Factors
+	desk       *mfa.Desk
 	logins     *identity.Logins
 	guard      *identity.Guard
 	users      *identity.Users
 	apiKeys    *identity.APIKeys
-	gate       *password.Gate
 	closers    []func()
 	background sync.WaitGroup
 }
@@ -79,14 +83,21 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.domains = tenancy.NewDomains(p.domainOptions(now))
 
 	// identity: who is asking?
+	p.settings = tenantsettings.NewStore(p.db)
+	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Address: c.Address,
+		Hosts: tenancy.NewHosts(p.db), Now: now, Log: log})
 	tokens := &identity.Tokens{Keyring: p.keyring, Signer: p.custodian, Address: c.Address, Now: now}
-	p.gate = password.NewGate(password.GateOptions{})
-	hasher := password.NewHasher(p.gate, password.DefaultParams)
+	patience, gate := identity.DefaultPatience, password.GateOptions{}
+	if c.patient {
+		patience, gate.MaxWait = time.Minute, time.Minute
+	}
+	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams)
 	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
-		Tokens: tokens, Lifetimes: identity.DefaultLifetimes, Now: now, Log: log})
+		Settings: p.settings, Tokens: tokens, Factors: p.factors, Patience: patience, Now: now, Log: log})
+	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}
 	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
-		Policy: password.DefaultPolicy, Now: now})
+		Settings: p.settings, Now: now})
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}
 	return p, nil
 }

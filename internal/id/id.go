@@ -21,6 +21,7 @@ type (
 	sessionKind struct{}
 	apiKeyKind  struct{}
 	domainKind  struct{}
+	factorKind  struct{}
 )
 
 // The identifiers of the service.
@@ -30,6 +31,7 @@ type (
 	Session = Of[sessionKind]
 	APIKey  = Of[apiKeyKind]
 	Domain  = Of[domainKind]
+	Factor  = Of[factorKind]
 )
 
 // ErrMalformed is returned by Parse for anything but the canonical text form.
@@ -48,6 +50,7 @@ func NewUser() User       { return New[userKind]() }
 func NewSession() Session { return New[sessionKind]() }
 func NewAPIKey() APIKey   { return New[apiKeyKind]() }
 func NewDomain() Domain   { return New[domainKind]() }
+func NewFactor() Factor   { return New[factorKind]() }
 
 // Parse reads the canonical text form: lower-case hex in groups of 8-4-4-4-12.
 func Parse[Kind any](s string) (Of[Kind], error) {
@@ -64,6 +67,7 @@ func ParseUser(s string) (User, error)       { return Parse[userKind](s) }
 func ParseSession(s string) (Session, error) { return Parse[sessionKind](s) }
 func ParseAPIKey(s string) (APIKey, error)   { return Parse[apiKeyKind](s) }
 func ParseDomain(s string) (Domain, error)   { return Parse[domainKind](s) }
+func ParseFactor(s string) (Factor, error)   { return Parse[factorKind](s) }
 
 // String is the canonical text form.
 func (i Of[Kind]) String() string { return uuid.UUID(i).String() }

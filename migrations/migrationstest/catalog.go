@@ -35,7 +35,7 @@ select line collate "C" from (
 	select format('relation %s kind %s persistence %s owner %s acl %s options %s rls %s', relname, relkind, relpersistence,
 		relowner::regrole, relacl, reloptions, relrowsecurity) as line from r
 	union all
-	select format('column %s.%s %s: %s not null %s default %s generated %s identity %s collation %s acl %s', r.relname, lpad(a.attnum::text, 3, '0'), a.attname,
+	select format('column %s.%s %s: %s not null %s default %s generated %s identity %s collation %s acl %s', r.relname, lpad((row_number() over (partition by r.oid order by a.attnum))::text, 3, '0'), a.attname,
 		format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attgenerated, a.attidentity,
 		a.attcollation::regcollation, a.attacl)
 		from r join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped and r.relkind in ('r', 'p', 'v', 'm')

@@ -1,0 +1,57 @@
+package tenancy
+
+import (
+	"context"
+	"strconv"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+// rememberedTenants is how many tenants a PerTenant keeps the value of.
+const rememberedTenants = 20_000
+
+// PerTenant remembers what is read often and changes seldom, one value per tenant: its public keys, its settings.
+//
+// A value holds as long as the record of the tenant it was read for. Whoever changes what a PerTenant reads calls
+// [Announce] in the transaction of the change: every replica's directory then drops the record, and the next one it
+// reads has another stamp. A read that overlaps the change may keep the old value, but only under the old stamp.
+type PerTenant[V any] struct {
+	read   func(context.Context, Tenant) (V, error)
+	cache  *lru.Cache[id.Tenant, stamped[V]]
+	flight singleflight.Group
+}
+
+type stamped[V any] struct {
+	stamp int64
+	value V
+}
+
+// NewPerTenant makes a PerTenant of a function that reads the value.
+func NewPerTenant[V any](read func(context.Context, Tenant) (V, error)) *PerTenant[V] {
+	return &PerTenant[V]{read: read, cache: newLRU[id.Tenant, stamped[V]](rememberedTenants, nil)}
+}
+
+// Of is the value of a tenant. It is shared and must not be changed.
+func (p *PerTenant[V]) Of(ctx context.Context, t Tenant) (V, error) {
+	if t.stamp == 0 { // not from the directory's memory: a record nobody would tell us the end of
+		return p.read(ctx, t)
+	}
+	if s, ok := p.cache.Get(t.ID); ok && s.stamp == t.stamp {
+		return s.value, nil
+	}
+	v, err, _ := p.flight.Do(t.ID.String()+" "+strconv.FormatInt(t.stamp, 36), func() (any, error) {
+		v, err := p.read(context.WithoutCancel(ctx), t)
+		if err == nil {
+			p.cache.Add(t.ID, stamped[V]{t.stamp, v})
+		}
+		return v, err
+	})
+	if err != nil {
+		var none V
+		return none, err
+	}
+	return v.(V), nil
+}

@@ -1,0 +1,71 @@
+package settings
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// Mount adds the operations on settings.
+func (s *Store) Mount(r *mux.Router, g tenancy.Guard) {
+	r.Handle("/v1/settings", rest.Methods{
+		http.MethodGet: g.Require("settings:read", s.show),
+		http.MethodPut: g.Require("settings:write", s.replace),
+	})
+}
+
+// putRequest is the whole object: a member that is missing is refused and not defaulted, so that a client which knows
+// an older shape cannot reset what it does not know.
+type putRequest struct {
+	Password *Password `json:"password"`
+	MFA      *MFA      `json:"mfa"`
+	Tokens   *Tokens   `json:"tokens"`
+}
+
+// Validate reports bad members.
+func (p *putRequest) Validate() map[string]string {
+	bad := map[string]string{}
+	for name, missing := range map[string]bool{"password": p.Password == nil, "mfa": p.MFA == nil, "tokens": p.Tokens == nil} {
+		if missing {
+			bad[name] = "is required"
+		}
+	}
+	if len(bad) > 0 {
+		return bad
+	}
+	for _, list := range []*[]string{&p.MFA.Roles, &p.MFA.Methods, &p.Tokens.Audiences} {
+		slices.Sort(*list)
+		if *list = slices.Compact(*list); *list == nil {
+			*list = []string{}
+		}
+	}
+	return p.settings().Check()
+}
+
+func (p *putRequest) settings() Settings {
+	return Settings{Password: *p.Password, MFA: *p.MFA, Tokens: *p.Tokens}
+}
+
+func (s *Store) show(w http.ResponseWriter, r *http.Request, by tenancy.Admitted) error {
+	found, err := s.Read(r.Context(), by.Tenant)
+	if err != nil {
+		return err
+	}
+	return rest.Respond(w, http.StatusOK, found)
+}
+
+func (s *Store) replace(w http.ResponseWriter, r *http.Request, by tenancy.Admitted) error {
+	req, err := rest.Decode[putRequest](r)
+	if err != nil {
+		return err
+	}
+	n := req.settings()
+	if err := s.Write(r.Context(), by.Tenant, n); err != nil {
+		return err
+	}
+	return rest.Respond(w, http.StatusOK, n)
+}

@@ -1,0 +1,35 @@
+package settings
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// read lays what is stored over what into holds already, so that a member added by a newer version has its default.
+func read(b *tenancy.Batch, into *Settings) {
+	b.Queue(`select document from settings`).QueryRow(func(row pgx.Row) error {
+		var text string
+		err := row.Scan(&text)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal([]byte(text), into)
+	})
+}
+
+func write(ctx context.Context, tx tenancy.Tx, s Settings) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `insert into settings (one, document) values (true, $1) on conflict (one) do update set document = excluded.document`, string(text))
+	return err
+}
