@@ -117,6 +117,8 @@ func (db *DB) InTx(ctx context.Context, t Tenant, fn func(context.Context, Tx) e
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, wait) // for the line and the transaction together
+	defer cancel()
 	release, err := db.share(ctx, t)
 	if err != nil {
 		return err
@@ -182,9 +184,8 @@ func (db *DB) Ready(ctx context.Context) error {
 
 // share waits for the tenant's turn at the connections, no longer than for anything else.
 func (db *DB) share(ctx context.Context, t Tenant) (release func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return db.shares[t.Database].take(ctx, t.ID)
+	release, err = db.shares[t.Database].take(ctx, t.ID)
+	return release, classify(ctx, err)
 }
 
 // miss is inDirectory for what anybody can cause by asking for names, a few at a time.

@@ -176,6 +176,25 @@ func TestWhatPostgresRefusesForNow(t *testing.T) {
 		taken.Release()
 		check(t, db.InTx(t.Context(), tenant, names))
 	})
+	t.Run("the tenant's own line is long and then the server is slow", func(t *testing.T) {
+		t.Parallel()
+		tenant := p.tenant(t)
+		db, _ := narrow(t, p)
+		holding := make(chan struct{})
+		held := make(chan error, 1)
+		go func() {
+			held <- db.InTx(t.Context(), tenant, func(ctx context.Context, tx Tx) error {
+				close(holding)
+				_, err := tx.Exec(ctx, "select pg_sleep(1)")
+				return err
+			})
+		}()
+		<-holding
+		unavailable(t, "waiting and sleeping", func() error {
+			return db.InTx(t.Context(), tenant, func(ctx context.Context, tx Tx) error { _, err := tx.Exec(ctx, "select pg_sleep(5)"); return err })
+		})
+		check(t, <-held)
+	})
 	t.Run("the backend is killed", func(t *testing.T) {
 		t.Parallel()
 		tenant := p.tenant(t)

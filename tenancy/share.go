@@ -3,10 +3,8 @@ package tenancy
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
-	"github.com/gatehouse-id/gatehouse/internal/problem"
 )
 
 // shares keeps one tenant from holding all connections of a pool: a storm on it, or a table of it that is locked, is then
@@ -46,7 +44,7 @@ func (s *shares) take(ctx context.Context, t id.Tenant) (release func(), err err
 		return func() { <-line.slots; s.leave(t, line) }, nil
 	case <-ctx.Done():
 		s.leave(t, line)
-		return nil, problem.Unavailable(time.Second, ctx.Err())
+		return nil, ctx.Err()
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
-	"github.com/gatehouse-id/gatehouse/internal/problem"
 )
 
 func TestATenantHoldsHalfOfTheConnectionsAtMost(t *testing.T) {
@@ -25,7 +24,7 @@ func TestATenantHoldsHalfOfTheConnectionsAtMost(t *testing.T) {
 		}
 		late, cancel := context.WithTimeout(t.Context(), wait)
 		defer cancel()
-		if _, err := s.take(late, stormy); !problem.Is(err, "unavailable") {
+		if _, err := s.take(late, stormy); codeOf(err) != "unavailable" {
 			t.Errorf("a sixth: %v", err)
 		}
 		release, err := s.take(t.Context(), quiet)
