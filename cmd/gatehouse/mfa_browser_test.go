@@ -171,7 +171,7 @@ func (tt testTenant) proveHost(t *testing.T, host string) {
 	tt.at(t, "POST", "/v1/domains/"+claimed.text("id")+"/verify", request{key: tt.key}).want(t, 200, "")
 	eventually(t, 20*time.Second, "the other host is heard of", func() bool {
 		a := tt.at(t, "GET", "/.well-known/webauthn", request{}).want(t, 200, "")
-		return string(a.body) == `{"origins":["`+tt.origin(host)+`"]}`
+		return strings.TrimSpace(string(a.body)) == `{"origins":["`+tt.origin(host)+`"]}`
 	})
 }
 
