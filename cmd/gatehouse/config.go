@@ -64,8 +64,9 @@ func (c *config) check() error {
 		refuse("GATEHOUSE_PUBLIC_URL: must be https, or passwords and tokens cross the network in the clear")
 	}
 	for _, p := range c.TrustedProxies {
-		if p.Bits() == 0 {
-			refuse("GATEHOUSE_TRUSTED_PROXIES: %s trusts the whole internet to say which tenant a request is for", p)
+		// The largest networks that are anybody's own are 10.0.0.0/8 and fc00::/7; two halves of the internet are all of it.
+		if private := netip.MustParsePrefix("fc00::/7"); p.Bits() < 8 && p != private {
+			refuse("GATEHOUSE_TRUSTED_PROXIES: %s trusts a good part of the internet to say which tenant a request is for", p)
 		}
 	}
 	errs = append(errs, c.checkDatabases(), c.checkVault())
@@ -124,6 +125,8 @@ func (c *config) checkVault() error {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		errs = append(errs, errors.New("GATEHOUSE_VAULT_ADDR: must be a URL such as https://vault.example:8200"))
+	case u.User != nil:
+		errs = append(errs, errors.New("GATEHOUSE_VAULT_ADDR: must not hold a user and password, which would be logged with it"))
 	case u.Scheme == "http" && !loopbackName(u.Hostname()):
 		errs = append(errs, errors.New("GATEHOUSE_VAULT_ADDR: must be https, or the Vault token crosses the network in the clear"))
 	}
