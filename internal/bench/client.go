@@ -23,10 +23,11 @@ type answer struct {
 	body   []byte
 }
 
-// call is a request to a replica, at a host name that need not resolve.
+// call is a request to a replica, at a host name that need not resolve. One with an Idempotency-Key in once is sent again
+// while the answer is 503.
 type call struct {
-	method, url, host, key string
-	body                   []byte
+	method, url, host, key, once string
+	body                         []byte
 }
 
 func (c call) do(ctx context.Context) (answer, error) {
@@ -37,6 +38,9 @@ func (c call) do(ctx context.Context) (answer, error) {
 	r.Host = c.host
 	if c.key != "" {
 		r.Header.Set("X-Api-Key", c.key)
+	}
+	if c.once != "" {
+		r.Header.Set("Idempotency-Key", c.once)
 	}
 	if c.body != nil {
 		r.Header.Set("Content-Type", "application/json")
@@ -59,6 +63,10 @@ func ask(ctx context.Context, c call, in any, status int, out any) error {
 		}
 	}
 	a, err := c.do(ctx)
+	for again := 0; err == nil && a.status == http.StatusServiceUnavailable && c.once != "" && again < 5; again++ {
+		wait(ctx, time.Second)
+		a, err = c.do(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,26 @@ func (s *stack) notify(ctx context.Context, times int) (took []time.Duration, er
 	return took, err
 }
 
+// tidy does at once what Postgres would do beside the next figure: clean up after so many new tables.
+func (s *stack) tidy(ctx context.Context) error {
+	return s.query(ctx, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, `select oid::regclass::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'`)
+		if err != nil {
+			return err
+		}
+		catalogs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		for _, statement := range []string{"vacuum analyze " + strings.Join(catalogs, ", "), "checkpoint"} {
+			if _, err := conn.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // version is Postgres's.
 func (s *stack) version(ctx context.Context) (v string, err error) {
 	err = s.query(ctx, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, `show server_version`).Scan(&v) })

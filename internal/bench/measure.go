@@ -44,7 +44,7 @@ func (b *bench) measureTenants(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			t, made, err := b.newTenant(ctx, r, len(b.tenants))
+			t, made, err := b.newTenant(ctx, r, len(b.tenants), "")
 			if err == nil {
 				err = t.newUser(ctx, r)
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -68,13 +69,18 @@ func (b *bench) alternate(ctx context.Context, r *replica, clients, rounds int, 
 }
 
 // measureSizes: the installation grows to each size, and one client signs in at tenants chosen at random. Growing to
-// the greatest one happens without syncs; what is measured is durable.
+// the greatest one happens without syncs; what is measured is durable. There, each size is also visited in turn.
 func (b *bench) measureSizes(ctx context.Context, sizes []int) error {
 	for _, size := range sizes {
 		if err := b.growTo(ctx, size); err != nil {
 			return err
 		}
-		err := b.serving(ctx, func(r *replica) error { return b.measureSize(ctx, r, size) })
+		err := b.serving(ctx, func(r *replica) error {
+			if err := b.measureSize(ctx, r, size); err != nil || size != slices.Max(b.sizes) {
+				return err
+			}
+			return b.measureVisits(ctx, r)
+		})
 		if err != nil {
 			return err
 		}
@@ -95,7 +101,10 @@ func (b *bench) growTo(ctx context.Context, size int) error {
 	if err := grow(); err != nil {
 		return err
 	}
-	return b.restartPostgres(ctx, true)
+	if err := b.restartPostgres(ctx, true); err != nil {
+		return err
+	}
+	return b.tidy(ctx)
 }
 
 func (b *bench) measureSize(ctx context.Context, r *replica, size int) error {
@@ -114,5 +123,23 @@ func (b *bench) measureSize(ctx context.Context, r *replica, size int) error {
 	f := newLoginFigures(1, rounds)
 	b.report.Sizes = append(b.report.Sizes, sizeFigures{Tenants: size, P50: f.P50, HashP50: f.HashP50, First: millis(quantile(first, 0.5)),
 		Server: f.CPU.Server, Postgres: f.CPU.Postgres, Vault: f.CPU.Vault, PerHash: f.P50 / f.HashP50})
+	return nil
+}
+
+// measureVisits: to the greatest installation, where all caches are warm, at as many of its tenants as there were before.
+func (b *bench) measureVisits(ctx context.Context, r *replica) error {
+	took := make([][]time.Duration, len(b.report.Sizes))
+	for i := range b.sizeRounds * len(took) {
+		// Each size is first, second and last equally often.
+		at := (i + i/len(took)) % len(took)
+		done, err := b.signIn(ctx, r, 1, b.login/2, b.tenants[:b.report.Sizes[at].Tenants])
+		if err != nil {
+			return err
+		}
+		took[at] = append(took[at], done.took...)
+	}
+	for i := range took {
+		b.report.Sizes[i].VisitedP50 = millis(quantile(took[i], 0.5))
+	}
 	return nil
 }

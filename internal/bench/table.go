@@ -30,7 +30,11 @@ func (r *report) judge() {
 		add(fmt.Sprintf("all CPU over a hash, %d clients", f.Clients), mostAll, f.AllOver[0])
 	}
 	for i := 1; i < len(r.Sizes); i++ {
-		add(fmt.Sprintf("p50 with %d tenants over %d", r.Sizes[i].Tenants, r.Sizes[0].Tenants), mostGrowth, r.Sizes[i].PerHash/r.Sizes[0].PerHash)
+		one, many := r.Sizes[0], r.Sizes[i]
+		add(fmt.Sprintf("p50 over a hash's, %d tenants over %d", many.Tenants, one.Tenants), mostGrowth, many.PerHash/one.PerHash)
+		if one.VisitedP50 > 0 {
+			add(fmt.Sprintf("p50, %d tenants visited over %d", many.Tenants, one.Tenants), mostGrowth, many.VisitedP50/one.VisitedP50)
+		}
 	}
 }
 
@@ -128,9 +132,9 @@ func (r *report) memoryTable() (t table) {
 }
 
 func (r *report) sizeTable() (t table) {
-	t.row("tenants", "login p50 ms", "hash p50 ms", "login/hash", "first login p50", "CPU: server", "Postgres", "Vault")
+	t.row("tenants", "login p50 ms", "hash p50 ms", "login/hash", "first login p50", "visited in turn p50", "CPU: server", "Postgres", "Vault")
 	for _, s := range r.Sizes {
-		t.row(strconv.Itoa(s.Tenants), figure(s.P50), figure(s.HashP50), fmt.Sprintf("%.3f", s.PerHash), figure(s.First),
+		t.row(strconv.Itoa(s.Tenants), figure(s.P50), figure(s.HashP50), fmt.Sprintf("%.3f", s.PerHash), figure(s.First), figure(s.VisitedP50),
 			fmt.Sprintf("%.2f", s.Server), fmt.Sprintf("%.2f", s.Postgres), fmt.Sprintf("%.2f", s.Vault))
 	}
 	return t

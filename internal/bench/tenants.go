@@ -18,14 +18,15 @@ type tenant struct {
 }
 
 // newTenant makes a tenant by the API. The names are the same in every run, so that runs can be compared.
-func (s *stack) newTenant(ctx context.Context, r *replica, number int) (t tenant, took time.Duration, err error) {
+// With once set the call may be repeated.
+func (s *stack) newTenant(ctx context.Context, r *replica, number int, once string) (t tenant, took time.Duration, err error) {
 	t.slug = fmt.Sprintf("bench-%04d", number)
 	var made struct {
 		Domain string `json:"primary_domain"`
 		Key    string `json:"admin_api_key"`
 	}
 	began := time.Now()
-	err = ask(ctx, call{method: http.MethodPost, url: r.url + "/v1/tenants", host: "localhost", key: s.facts.Platform.APIKey},
+	err = ask(ctx, call{method: http.MethodPost, url: r.url + "/v1/tenants", host: "localhost", key: s.facts.Platform.APIKey, once: once},
 		map[string]string{"name": t.slug, "slug": t.slug}, http.StatusCreated, &made)
 	t.host, t.key = made.Domain, made.Key
 	return t, time.Since(began), err
@@ -35,7 +36,7 @@ func (s *stack) newTenant(ctx context.Context, r *replica, number int) (t tenant
 func (t *tenant) newUser(ctx context.Context, r *replica) error {
 	email := "somebody@" + t.slug + ".example"
 	t.login = fmt.Appendf(nil, `{"email":%q,"password":%q}`, email, password)
-	return ask(ctx, call{method: http.MethodPost, url: r.url + "/v1/users", host: t.host, key: t.key},
+	return ask(ctx, call{method: http.MethodPost, url: r.url + "/v1/users", host: t.host, key: t.key, once: "user"},
 		map[string]any{"email": email, "name": "Somebody", "password": password, "email_verified": true}, http.StatusCreated, nil)
 }
 
@@ -56,7 +57,7 @@ func (s *stack) grow(ctx context.Context, r *replica, all []tenant, n int) ([]te
 				if stop {
 					return
 				}
-				t, _, err := s.newTenant(ctx, r, number)
+				t, _, err := s.newTenant(ctx, r, number, fmt.Sprint("tenant-", number))
 				if err == nil {
 					err = t.newUser(ctx, r)
 				}
