@@ -19,7 +19,6 @@
 package identity
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -136,6 +135,8 @@ func (l *Logins) Finish(ctx context.Context, t tenancy.Tenant, p Proof) (Outcome
 // platform tenant's schema and key. Nobody waits in a line of their own, so that a flood of them leaves the platform's
 // administrators alone.
 func (l *Logins) Nobody(ctx context.Context, pw password.Password) error {
+	ctx, cancel := context.WithTimeout(ctx, l.Patience)
+	defer cancel()
 	platform, err := l.Directory.BySlug(ctx, tenancy.PlatformSlug)
 	if err != nil {
 		return problem.Unavailable(time.Second, err)
@@ -153,8 +154,14 @@ func (l *Logins) Nobody(ctx context.Context, pw password.Password) error {
 // complete is the one way to a token: every login ends here, whatever it was proved by.
 func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, a account, p Proof) (Outcome, error) {
 	// The tenant was looked up before the password was hashed, and may have been suspended since.
-	if standing, err := l.Directory.ByID(ctx, t.ID); err != nil || standing.State == tenancy.Suspended {
-		return Outcome{}, cmp.Or(err, error(problem.TenantSuspended()))
+	standing, err := l.Directory.ByID(ctx, t.ID)
+	switch {
+	case errors.Is(err, tenancy.ErrUnknown):
+		return Outcome{}, problem.NotFound()
+	case err != nil:
+		return Outcome{}, err
+	case standing.State == tenancy.Suspended:
+		return Outcome{}, problem.TenantSuspended()
 	}
 	if !p.complete() {
 		debt, err := l.Factors.Owed(ctx, t, a.User, p)

@@ -73,7 +73,7 @@ func otpauth(issuer string, account identity.Email, secret string) string {
 	return u.String()
 }
 
-// step finds the time step that a code belongs to: the current one or one either side (D4). 0 is none. It asks custody
+// step finds the time step that a code belongs to: the current one or one either side. 0 is none. It asks custody
 // for the secret, so it is called outside of any transaction.
 func (f *Factors) step(ctx context.Context, t tenancy.Tenant, u id.User, factor totpFactor, code string) (int64, error) {
 	secret, err := f.Keys.Open(ctx, t.ID, factor.sealed, sealContext(t, u))

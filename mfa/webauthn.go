@@ -365,7 +365,7 @@ func (p relyingParty) asserted(c ceremony, u id.User, k credential, answer *prot
 		return record{}, nil, refuse("does not verify", err)
 	}
 	if used.Authenticator.CloneWarning {
-		// D10: two authenticators hold this key, or one that forgot.
+		// Two authenticators hold this key, or one that forgot.
 		return record{}, nil, refuse(fmt.Sprintf("signature counter went from %d to %d", k.record.SignCount, answer.Response.AuthenticatorData.Counter), nil)
 	}
 	verified := answer.Response.AuthenticatorData.Flags.HasUserVerified()

@@ -5,7 +5,7 @@
 //	                   |                                               |
 //	                   '------------------------ Hasher.Verify <-------'
 //
-//	Hash = PHC( Pepper( purpose | user | argon2id(password, salt) ) )
+//	Hash = PHC( Pepper( purpose | tenant | user | argon2id(password, salt) ) )
 //	            outside of the Gate      inside of the Gate
 //
 // # Traps
@@ -32,7 +32,8 @@
 // limit: at the live heap plus 80 MiB it brought 552 MB down to 290; that tight, pages go to and fro and a hash costs up
 // to a third more. Imported hashes of 256 MiB take 1.1 GB on two slots, those of 64 MiB 270 MB.
 //
-// Allocating and collecting the block is 1.3 to 1.9 ms of the 24 ms of CPU of one hash. A fork of argon2 that keeps its
-// memory would save at most that: too little for owning a copy of a primitive. Verify costs 1.00 to 1.02 of
-// one bare argon2.IDKey (BenchmarkVerifyOverBare, the custodian not counted). BenchmarkNobody shows that nobody costs as much.
+// The block comes from the heap at every hash, because the library cannot be given one. Keeping it would take a copy of
+// the library's code; docs/benchmarks.md says what that would save. Inside one process Verify costs 1.00 to 1.02 of one
+// bare argon2.IDKey, which allocates too (BenchmarkVerifyOverBare, the custodian not counted). BenchmarkNobody shows that
+// nobody costs as much.
 package password
