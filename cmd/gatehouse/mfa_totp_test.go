@@ -53,31 +53,42 @@ func (tt testTenant) demandMFA(tb testing.TB) {
 	tt.settings(tb, func(s map[string]any) { s["mfa"].(map[string]any)["demand"] = "all" }).want(tb, 200, "")
 }
 
-// codeAt is what an app shows so many steps from now.
-func codeAt(tb testing.TB, secret string, steps int) string {
+// app is an authenticator app whose clock stands still, at the time its secret was made: a test that asks it twice for the
+// code of one step gets the same code, also when the half minute ends in between.
+type app struct {
+	secret string
+	made   time.Time
+}
+
+func newApp(secret string) app { return app{secret, time.Now()} }
+
+// code is the one of so many steps after the secret was made. 0 and 1 are accepted, in this order, for half a minute at
+// least: the service takes the step before and the one after its own.
+func (a app) code(tb testing.TB, steps int) string {
 	tb.Helper()
-	code, err := totp.GenerateCode(secret, time.Now().Add(time.Duration(steps)*30*time.Second))
+	code, err := totp.GenerateCode(a.secret, a.made.Add(time.Duration(steps)*30*time.Second))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return code
 }
 
-// enrolled is a user with a confirmed authenticator.
+// enrolled is a user with an authenticator, confirmed with its code of step 0.
 type enrolled struct {
 	testTenant
-	email, secret string
-	codes         []any
+	email string
+	app   app
+	codes []any
 }
 
 func (tt testTenant) enrolledUser(tb testing.TB) enrolled {
 	tb.Helper()
 	email, _ := tt.newUser(tb)
 	token := tt.login(tb, email, goodPassword).want(tb, 200, "").text("token")
-	secret := tt.post(tb, "/v1/users/me/mfa/totp", token, nil).want(tb, 201, "").text("secret")
-	done := tt.post(tb, "/v1/users/me/mfa/totp/verify", token, map[string]any{"code": codeAt(tb, secret, -1)}).want(tb, 200, "")
+	app := newApp(tt.post(tb, "/v1/users/me/mfa/totp", token, nil).want(tb, 201, "").text("secret"))
+	done := tt.post(tb, "/v1/users/me/mfa/totp/verify", token, map[string]any{"code": app.code(tb, 0)}).want(tb, 200, "")
 	codes, _ := done.field("codes").([]any)
-	return enrolled{tt, email, secret, codes}
+	return enrolled{tt, email, app, codes}
 }
 
 func (tt testTenant) post(tb testing.TB, path, token string, body any) answer {
@@ -121,19 +132,19 @@ func TestWhoHasAnAuthenticatorOwesACode(t *testing.T) {
 	}
 	c := u.challenge(t)
 	u.prove(t, c, "totp", "000000").want(t, 401, "invalid_code")
-	token := u.prove(t, c, "totp", codeAt(t, u.secret, 0)).want(t, 200, "").text("token")
+	token := u.prove(t, c, "totp", u.app.code(t, 1)).want(t, 200, "").text("token")
 	got := claims(t, token)
 	if amr, _ := json.Marshal(got["amr"]); string(amr) != `["pwd","otp","mfa"]` || got["acr"] != "aal2" {
 		t.Errorf("amr %s, acr %v", amr, got["acr"])
 	}
-	u.prove(t, c, "totp", codeAt(t, u.secret, 1)).want(t, 401, "challenge_expired")
-	u.prove(t, u.challenge(t), "totp", codeAt(t, u.secret, 0)).want(t, 401, "invalid_code") // the step is spent
+	u.prove(t, c, "totp", u.app.code(t, 2)).want(t, 401, "challenge_expired")
+	u.prove(t, u.challenge(t), "totp", u.app.code(t, 1)).want(t, 401, "invalid_code") // the step is spent
 }
 
 func TestACodeIsGoodOnceHoweverManyTryAtOnce(t *testing.T) {
 	t.Parallel()
 	u := sharedPlatform(t).newTenant(t).enrolledUser(t)
-	code := codeAt(t, u.secret, 0)
+	code := u.app.code(t, 1)
 	challenges := make([]string, 5)
 	for i := range challenges {
 		challenges[i] = u.challenge(t)
@@ -163,11 +174,11 @@ func TestWrongCodesMakeTheAccountWait(t *testing.T) {
 	u.prove(t, first, "totp", "000000").want(t, 401, "challenge_expired") // five tries
 	second := u.challenge(t)
 	u.prove(t, second, "totp", "000000").want(t, 401, "invalid_code") // the sixth wrong answer
-	a := u.prove(t, second, "totp", codeAt(t, u.secret, 0)).want(t, 429, "rate_limited")
+	a := u.prove(t, second, "totp", u.app.code(t, 1)).want(t, 429, "rate_limited")
 	if a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	u.prove(t, u.challenge(t), "totp", codeAt(t, u.secret, 0)).want(t, 429, "rate_limited") // no new challenge resets it
+	u.prove(t, u.challenge(t), "totp", u.app.code(t, 1)).want(t, 429, "rate_limited") // no new challenge resets it
 }
 
 func TestABackupCodeIsGoodOnce(t *testing.T) {
@@ -199,16 +210,16 @@ func TestWhoHasToHaveAFactorEnrolsBeforeTheFirstToken(t *testing.T) {
 	if !strings.HasPrefix(made.text("qr_uri"), "otpauth://totp/") {
 		t.Errorf("qr_uri %s", made.text("qr_uri"))
 	}
-	secret := made.text("secret")
+	app := newApp(made.text("secret"))
 	verify := func(code string) answer {
 		return tt.post(t, "/v1/auth/mfa/enroll-via-challenge", "", map[string]any{"challenge_id": c, "action": "verify", "code": code})
 	}
 	verify("000000").want(t, 400, "invalid_code")
-	done := verify(codeAt(t, secret, 0)).want(t, 200, "")
+	done := verify(app.code(t, 0)).want(t, 200, "")
 	if codes, _ := done.field("backup_codes").([]any); len(codes) != 10 || done.text("token") == "" {
 		t.Errorf("answer: %s", done.body)
 	}
-	verify(codeAt(t, secret, 1)).want(t, 401, "challenge_expired")
+	verify(app.code(t, 1)).want(t, 401, "challenge_expired")
 	if a := tt.login(t, email, goodPassword); a.field("mfa_required") != true {
 		t.Errorf("the next login: %s", a.body)
 	}
@@ -220,12 +231,12 @@ func TestAStepUpRaisesTheSessionThereIs(t *testing.T) {
 	email, _ := tt.newUser(t)
 	weak := tt.login(t, email, goodPassword).want(t, 200, "").text("token")
 	tt.post(t, "/v1/auth/step-up", weak, nil).want(t, 409, "no_factor")
-	secret := tt.post(t, "/v1/users/me/mfa/totp", weak, nil).want(t, 201, "").text("secret")
-	tt.post(t, "/v1/users/me/mfa/totp/verify", weak, map[string]any{"code": codeAt(t, secret, -1)}).want(t, 200, "")
+	app := newApp(tt.post(t, "/v1/users/me/mfa/totp", weak, nil).want(t, 201, "").text("secret"))
+	tt.post(t, "/v1/users/me/mfa/totp/verify", weak, map[string]any{"code": app.code(t, 0)}).want(t, 200, "")
 
 	tt.post(t, "/v1/users/me/mfa/backup-codes", weak, nil).want(t, 403, "reauthentication_required")
 	c := tt.post(t, "/v1/auth/step-up", weak, nil).want(t, 200, "").text("challenge_id")
-	strong := tt.prove(t, c, "totp", codeAt(t, secret, 0)).want(t, 200, "").text("token")
+	strong := tt.prove(t, c, "totp", app.code(t, 1)).want(t, 200, "").text("token")
 	was, is := claims(t, weak), claims(t, strong)
 	if was["sid"] != is["sid"] || is["acr"] != "aal2" || was["acr"] != "aal1" {
 		t.Errorf("before %v, after %v", was, is)
@@ -236,7 +247,7 @@ func TestAStepUpRaisesTheSessionThereIs(t *testing.T) {
 func TestTheLastRequiredFactorStays(t *testing.T) {
 	t.Parallel()
 	u := sharedPlatform(t).newTenant(t).enrolledUser(t)
-	token := u.prove(t, u.challenge(t), "totp", codeAt(t, u.secret, 0)).want(t, 200, "").text("token")
+	token := u.prove(t, u.challenge(t), "totp", u.app.code(t, 1)).want(t, 200, "").text("token")
 	list := u.do(t, request{method: "GET", host: u.host, path: "/v1/users/me/mfa", bearer: token}).want(t, 200, "")
 	id := list.field("methods").([]any)[0].(map[string]any)["id"].(string)
 	remove := request{method: "DELETE", host: u.host, path: "/v1/users/me/mfa/" + id, bearer: token}

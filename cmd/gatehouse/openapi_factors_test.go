@@ -46,10 +46,10 @@ func (d *description) codes(t *testing.T, tt testTenant) {
 		sentence{"a passkey does", late("POST", "/v1/users/me/mfa/webauthn/register?method_type=webauthn_passkey", nil), 403, "reauthentication_required"},
 		sentence{"to its end", late("POST", "/v1/users/me/mfa/webauthn/register/complete", jsonBody{"credential": jsonBody{}, "method_type": "webauthn_fido"}), 403, "reauthentication_required"},
 	)
-	secret := d.try(t, tt.testPlatform, by("POST", "/v1/users/me/mfa/totp", nil)).want(t, 201, "").text("secret")
+	app := newApp(d.try(t, tt.testPlatform, by("POST", "/v1/users/me/mfa/totp", nil)).want(t, 201, "").text("secret"))
 	d.hold(t, tt.testPlatform,
 		sentence{"factors are listed before they are confirmed", by("GET", "/v1/users/me/mfa", nil), 200, ""},
-		sentence{"an app is confirmed", by("POST", "/v1/users/me/mfa/totp/verify", jsonBody{"code": codeAt(t, secret, -1)}), 200, ""},
+		sentence{"an app is confirmed", by("POST", "/v1/users/me/mfa/totp/verify", jsonBody{"code": app.code(t, 0)}), 200, ""},
 	)
 	challenge := func() string { return d.try(t, tt.testPlatform, login).want(t, 200, "").text("challenge_id") }
 	answer := func(challenge, code string) request {
@@ -57,13 +57,13 @@ func (d *description) codes(t *testing.T, tt testTenant) {
 	}
 	first := challenge()
 	d.hold(t, tt.testPlatform, sentence{"a wrong code", answer(first, "000000"), 401, "invalid_code"})
-	by = tt.asUser(d.try(t, tt.testPlatform, answer(first, codeAt(t, secret, 0))).want(t, 200, "").text("token"))
+	by = tt.asUser(d.try(t, tt.testPlatform, answer(first, app.code(t, 1))).want(t, 200, "").text("token"))
 	codes := d.try(t, tt.testPlatform, by("POST", "/v1/users/me/mfa/backup-codes", nil)).want(t, 200, "").field("codes").([]any)
 	backup := answer(challenge(), codes[0].(string))
 	backup.body.(jsonBody)["method"] = "backup_code"
 	factor := d.try(t, tt.testPlatform, by("GET", "/v1/users/me/mfa", nil)).want(t, 200, "").field("methods").([]any)[0].(map[string]any)["id"].(string)
 	d.hold(t, tt.testPlatform,
-		sentence{"a challenge is used once", answer(first, codeAt(t, secret, 1)), 401, "challenge_expired"},
+		sentence{"a challenge is used once", answer(first, app.code(t, 2)), 401, "challenge_expired"},
 		sentence{"a backup code is a code", backup, 200, ""},
 		sentence{"one app is enough", by("POST", "/v1/users/me/mfa/totp", nil), 409, "already_enrolled"},
 		sentence{"a session is stepped up", by("POST", "/v1/auth/step-up", nil), 200, ""},
@@ -149,7 +149,7 @@ func (d *description) enrolment(t *testing.T, tt testTenant) {
 	}
 	email, id := tt.newUser(t)
 	first, second, third := owed(email), owed(email), owed(email)
-	secret := d.try(t, tt.testPlatform, byApp(first, "generate", "-")).want(t, 200, "").text("secret")
+	app := newApp(d.try(t, tt.testPlatform, byApp(first, "generate", "-")).want(t, 200, "").text("secret"))
 	k := tt.newAuthenticator("webauthn_passkey")
 	created := k.make(t, d.try(t, tt.testPlatform, begin(second)).want(t, 200, "").field("options"))
 	d.hold(t, tt.testPlatform,
@@ -158,7 +158,7 @@ func (d *description) enrolment(t *testing.T, tt testTenant) {
 		sentence{"a challenge nobody owes", byApp(email, "generate", "-"), 401, "challenge_expired"},
 		sentence{"nor with a key", begin(email), 401, "challenge_expired"},
 		sentence{"nor to its end", complete(email, created), 401, "challenge_expired"},
-		sentence{"an app is enrolled", byApp(first, "verify", codeAt(t, secret, 0)), 200, ""},
+		sentence{"an app is enrolled", byApp(first, "verify", app.code(t, 0)), 200, ""},
 		sentence{"then no other app", byApp(second, "generate", "-"), 409, "already_enrolled"},
 		sentence{"and no key", begin(second), 409, "already_enrolled"},
 		sentence{"not even one begun before", complete(second, created), 409, "already_enrolled"},
