@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 )
 
 // Caller is who makes a request: a signed-in user or an API key of the tenant, never both.
@@ -94,6 +95,18 @@ func (c Caller) mayTouch(roles []Role) bool {
 // admitted is the caller as tenancy knows one.
 func (c Caller) admitted() tenancy.Admitted {
 	return tenancy.Admitted{Tenant: c.Tenant, Caller: c.logAttr().String()}
+}
+
+// Actor is the caller as the audit log names them.
+func (c Caller) Actor() audit.Actor {
+	switch {
+	case c.Key == nil:
+		return audit.Actor{Type: audit.ByUser, ID: c.User.ID.String()}
+	case c.Key.ID.IsZero():
+		return audit.Actor{Type: audit.ByOperator}
+	default:
+		return audit.Actor{Type: audit.ByAPIKey, ID: c.Key.ID.String()}
+	}
 }
 
 // operation names a creating call, to be repeated for this caller alone: the answer may hold a secret that is shown once,

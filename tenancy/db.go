@@ -107,6 +107,9 @@ func (b *Batch) Queue(sql string, args ...any) *pgx.QueuedQuery {
 	return b.b.Queue(sql, args...)
 }
 
+// Fail keeps the batch from being sent: a statement of it could not be made.
+func (b *Batch) Fail(err error) { b.err = cmp.Or(b.err, err) }
+
 // InTx runs fn in one transaction of the tenant and commits if fn returns nil. Whatever must survive a refusal, such
 // as a counter of failures, is therefore reported by fn through its outcome and not through its error.
 //

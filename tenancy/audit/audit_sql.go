@@ -1,0 +1,17 @@
+package audit
+
+// appendEntry takes the newest link, which locks it until commit, makes the next one of it and writes the entry. Two at
+// once wait for each other there, and the second makes its link of the first's.
+var appendEntry = appendEntryIf(`true`)
+
+func appendEntryIf(condition string) string {
+	return `with head as (
+			update audit_head set seq = seq + 1, hash = sha256(hash || convert_to($1, 'UTF8')) where ` + condition + ` returning seq, hash
+		)
+		insert into audit_log (seq, entry, hash, id, action, actor_type, actor_id, resource_type, resource_id, created_at)
+		select seq, $1, hash, $2, $3, $4, $5, $6, $7, $8 from head`
+}
+
+func (e Entry) args(text string) []any {
+	return []any{text, [16]byte(e.ID), string(e.Action), string(e.ActorType), e.ActorID, e.ResourceType, e.ResourceID, e.CreatedAt}
+}

@@ -1,0 +1,67 @@
+// Package mail writes to people on behalf of a tenant.
+//
+//	cause --Post--> mails, in the cause's transaction --> sent later, with links made then
+//
+// What is posted says what is to be written and to whom. Texts, links and tokens are made when the mail is sent, so a stolen
+// database holds no link that works, and a mail that is tried again carries a link of its own.
+package mail
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// Kind is what a mail is about; it names its template.
+type Kind string
+
+// Mail is something to be written.
+type Mail struct {
+	ID      uuid.UUID // made by Post where it is zero
+	Kind    Kind
+	User    id.User // whom it is about; zero: nobody we know
+	Address string  // whom it goes to, an address in its canonical form
+	// Data is what the text needs to know beyond the user: never a secret.
+	Data map[string]string
+	At   time.Time
+}
+
+// Post has a mail written once the transaction commits, and not at all if it does not.
+func Post(ctx context.Context, tx tenancy.Tx, m Mail) error {
+	args, err := m.args()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, insertMail, args...)
+	return err
+}
+
+// Queue is Post for a batch.
+func Queue(b *tenancy.Batch, m Mail) {
+	args, err := m.args()
+	if err != nil {
+		b.Fail(err)
+		return
+	}
+	b.Queue(insertMail, args...)
+}
+
+func (m Mail) args() ([]any, error) {
+	if m.ID == uuid.Nil {
+		m.ID = uuid.Must(uuid.NewV7())
+	}
+	if m.Data == nil {
+		m.Data = map[string]string{}
+	}
+	data, err := json.Marshal(m.Data)
+	var user any
+	if !m.User.IsZero() {
+		user = m.User
+	}
+	return []any{[16]byte(m.ID), string(m.Kind), user, m.Address, string(data), m.At}, err
+}
