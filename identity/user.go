@@ -29,16 +29,11 @@ type User struct {
 	AuthProvider  Provider
 	Active        bool
 	EmailVerified bool
-	Owner         bool // of the tenant: at most one, and out of reach of other administrators
-	Profile       Profile
+	Owner         bool     // of the tenant: at most one, and out of reach of other administrators
 	Factors       []string // kinds of second factor the user has confirmed
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
-}
-
-// Profile is what users say about themselves; nil is unsaid.
-type Profile struct {
-	FirstName, LastName, DisplayName, Avatar *string
+	Avatar        *string // read for administrators alone: it is hundreds of times longer than all the rest
 }
 
 // Users is the administration of a tenant's users.
@@ -106,11 +101,15 @@ func (s *Users) hash(ctx context.Context, t tenancy.Tenant, u id.User, pw passwo
 	return hash, hashingError(err)
 }
 
+// pictures is how many bytes of avatars one list holds, and those of one user more.
+const pictures = 2 << 20
+
 // List is a page of users in the order they were made. email is an exact address, query a part of an address or name;
-// empty ones do not filter.
-func (s *Users) List(ctx context.Context, t tenancy.Tenant, after id.User, limit int, email Email, query string) (all []User, err error) {
-	err = s.DB.InBatch(ctx, t, func(b *tenancy.Batch) { listUsers(b, after, limit, email, query, &all) })
-	return all, err
+// empty ones do not filter. The first whole of them come with their avatars: two hundred and fifty would be an answer of
+// 64 MB.
+func (s *Users) List(ctx context.Context, t tenancy.Tenant, after id.User, limit int, email Email, query string) (all []User, whole int, err error) {
+	err = s.DB.InBatch(ctx, t, func(b *tenancy.Batch) { listUsers(b, after, limit, email, query, &all, &whole) })
+	return all, whole, err
 }
 
 // Show is one user. Errors: 404 not_found.

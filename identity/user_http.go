@@ -45,7 +45,7 @@ type userBody struct {
 }
 
 func renderUser(u User) userBody {
-	return userBody{u.ID, u.Email, u.Name, u.Roles, u.AuthProvider, u.Active, u.EmailVerified, u.Owner, u.CreatedAt, u.UpdatedAt, u.Profile.Avatar}
+	return userBody{u.ID, u.Email, u.Name, u.Roles, u.AuthProvider, u.Active, u.EmailVerified, u.Owner, u.CreatedAt, u.UpdatedAt, u.Avatar}
 }
 
 type createUserRequest struct {
@@ -129,10 +129,11 @@ func (s *Users) list(w http.ResponseWriter, r *http.Request, by Caller) error {
 	if len(query) > 200 || strings.ContainsRune(query, 0) || strings.ToValidUTF8(query, "") != query {
 		return problem.Field("q", "must be text of at most 200 bytes")
 	}
-	users, err := s.List(r.Context(), by.Tenant, after, page.Fetch(), email, query)
+	users, whole, err := s.List(r.Context(), by.Tenant, after, page.Fetch(), email, query)
 	if err != nil {
 		return err
 	}
+	page.Limit = min(page.Limit, max(1, whole)) // the page ends early, and another follows
 	bodies := make([]userBody, len(users))
 	for i, u := range users {
 		bodies[i] = renderUser(u)

@@ -14,19 +14,24 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-const userColumns = `id, email, name, roles, auth_provider, active, email_verified, is_owner,
-	first_name, last_name, display_name, avatar, factors, created_at, updated_at`
+// userColumns are read by every login and every request of a signed-in user, so what is only shown is not among them.
+const userColumns = `id, email, name, roles, auth_provider, active, email_verified, is_owner, factors, created_at, updated_at`
 
 // scanUser reads userColumns, and after them what else was selected into more.
 func scanUser(row pgx.Row, more ...any) (u User, err error) {
-	p := &u.Profile
 	err = row.Scan(append([]any{&u.ID, &u.Email, &u.Name, &u.Roles, &u.AuthProvider, &u.Active, &u.EmailVerified, &u.Owner,
-		&p.FirstName, &p.LastName, &p.DisplayName, &p.Avatar, &u.Factors, &u.CreatedAt, &u.UpdatedAt}, more...)...)
+		&u.Factors, &u.CreatedAt, &u.UpdatedAt}, more...)...)
 	u.CreatedAt, u.UpdatedAt = u.CreatedAt.UTC(), u.UpdatedAt.UTC()
 	return u, err
 }
 
-func collectUser(row pgx.CollectableRow) (User, error) { return scanUser(row) }
+// scanShown reads userColumns and the avatar.
+func scanShown(row pgx.Row) (User, error) {
+	var avatar *string
+	u, err := scanUser(row, &avatar)
+	u.Avatar = avatar
+	return u, err
+}
 
 func insertUser(ctx context.Context, tx tenancy.Tx, u User, hash password.Hash) error {
 	// A violation would be written, address and all, to Postgres's own log; so there is none.
@@ -40,8 +45,8 @@ func insertUser(ctx context.Context, tx tenancy.Tx, u User, hash password.Hash) 
 }
 
 func readUser(b *tenancy.Batch, u id.User, into **User) {
-	b.Queue(`select `+userColumns+` from users where id = $1`, u).QueryRow(func(row pgx.Row) error {
-		found, err := scanUser(row)
+	b.Queue(`select `+userColumns+`, avatar from users where id = $1`, u).QueryRow(func(row pgx.Row) error {
+		found, err := scanShown(row)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -50,16 +55,29 @@ func readUser(b *tenancy.Batch, u id.User, into **User) {
 	})
 }
 
-func listUsers(b *tenancy.Batch, after id.User, limit int, email Email, query string, into *[]User) {
+func listUsers(b *tenancy.Batch, after id.User, limit int, email Email, query string, into *[]User, whole *int) {
 	pattern := ""
 	if query != "" {
 		pattern = "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(query) + "%"
 	}
-	b.Queue(`select `+userColumns+` from users
-		where id > $1 and ($2 = '' or email = $2) and ($3 = '' or email ilike $3 or name ilike $3)
-		order by id limit $4`, [16]byte(after), email, pattern, limit).
+	// The length of a long text is known without reading it.
+	b.Queue(`select `+userColumns+`, case when before < $5 then avatar end, before < $5 from (
+			select `+userColumns+`, avatar,
+				coalesce(sum(octet_length(avatar)) over (order by id rows between unbounded preceding and 1 preceding), 0) as before
+			from (select `+userColumns+`, avatar from users
+				where id > $1 and ($2 = '' or email = $2) and ($3 = '' or email ilike $3 or name ilike $3)
+				order by id limit $4) page
+		) weighed order by id`, [16]byte(after), email, pattern, limit, pictures).
 		Query(func(rows pgx.Rows) (err error) {
-			*into, err = pgx.CollectRows(rows, collectUser)
+			*into, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (User, error) {
+				var avatar *string
+				var fits bool
+				u, err := scanUser(row, &avatar, &fits)
+				if u.Avatar = avatar; fits {
+					*whole++
+				}
+				return u, err
+			})
 			return err
 		})
 }
@@ -76,10 +94,10 @@ func LockUser(ctx context.Context, tx tenancy.Tx, u id.User) (User, error) {
 // updateUser raises the credential version when the account is suspended or loses a role. The race: a login under way has
 // read the account as it was and writes its session after all sessions were ended; it finds another version and fails.
 func updateUser(ctx context.Context, tx tenancy.Tx, u id.User, c UserChange, now time.Time) (User, error) {
-	return scanUser(tx.QueryRow(ctx, `update users set name = coalesce($2, name), roles = coalesce($3, roles), active = coalesce($4, active),
+	return scanShown(tx.QueryRow(ctx, `update users set name = coalesce($2, name), roles = coalesce($3, roles), active = coalesce($4, active),
 			credential_version = credential_version + case when $4 = false or not (roles <@ coalesce($3, roles)) then 1 else 0 end,
 			updated_at = $5
-		where id = $1 returning `+userColumns, u, c.Name, c.Roles, c.Active, now))
+		where id = $1 returning `+userColumns+`, avatar`, u, c.Name, c.Roles, c.Active, now))
 }
 
 func endSessions(ctx context.Context, tx tenancy.Tx, u id.User) error {

@@ -27,7 +27,8 @@ func unseen(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' || r == '\uFEFF'
 }
 
-func parseLocale(s string) (string, error) {
+// ParseLocale reads a language tag (BCP 47) and writes it the usual way.
+func ParseLocale(s string) (string, error) {
 	tag, err := language.Parse(s)
 	if err != nil || len(s) > 35 {
 		return "", errors.New("must be a language tag such as en or fr-CA")

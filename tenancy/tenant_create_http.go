@@ -35,7 +35,7 @@ func (c *createRequest) Validate() map[string]string {
 	t.Name, err = ParseName(c.Name)
 	check("name", err)
 	if c.Locale != nil {
-		t.Locale, err = parseLocale(*c.Locale)
+		t.Locale, err = ParseLocale(*c.Locale)
 		check("locale", err)
 	}
 	if c.OwnerEmail != nil {

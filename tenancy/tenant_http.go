@@ -146,7 +146,7 @@ func (u updateRequest) change(was Tenant) (c Change, err error) {
 		c.Name = &name
 	}
 	if u.Locale.Set {
-		locale, err := parseLocale(u.Locale.Value)
+		locale, err := ParseLocale(u.Locale.Value)
 		if err != nil {
 			bad["locale"] = err.Error()
 		}

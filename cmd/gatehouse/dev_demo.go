@@ -132,7 +132,7 @@ func (d *dev) keysThere(ctx context.Context, p *platform, t tenancy.Tenant) erro
 
 func ensureUser(ctx context.Context, p *platform, t tenancy.Tenant, name string, role identity.Role, known []devUser) (devUser, error) {
 	email := identity.Email(name + "@" + string(t.Slug) + ".example")
-	found, err := p.users.List(ctx, t, id.User{}, 1, email, "")
+	found, _, err := p.users.List(ctx, t, id.User{}, 1, email, "")
 	if err != nil {
 		return devUser{}, err
 	}

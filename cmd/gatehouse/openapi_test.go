@@ -79,6 +79,14 @@ func (o describedOperation) String() string { return o.method + " " + o.path }
 
 func (o describedOperation) scope() string { s, _ := o.Extensions["x-scope"].(string); return s }
 
+// bodyLimit is the longest body of the operation, in bytes.
+func (o describedOperation) bodyLimit() int {
+	if limit, ok := o.Extensions["x-body-limit"].(float64); ok {
+		return int(limit)
+	}
+	return 64 << 10
+}
+
 // tenanted tells whether the operation is of one tenant.
 func (o describedOperation) tenanted() bool {
 	return o.Parameters.GetByInAndName("header", "X-Tenant-ID") != nil || o.item.Parameters.GetByInAndName("header", "X-Tenant-ID") != nil
@@ -311,7 +319,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	d, tp := describe(t), sharedPlatform(t)
 	t.Cleanup(func() { d.checkAllSeen(t) }) // runs when all parts are done
 	for name, part := range map[string]func(*testing.T, *testPlatform){
-		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "second factors": d.factors,
+		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); part(t, tp) })
@@ -384,7 +392,7 @@ func (d *description) everyOperation(t *testing.T, tp *testPlatform) {
 				by(rq)
 				rq.body, rq.header = "active", map[string]string{"Content-Type": "text/plain"}
 			})
-			try("too long", 413, "too_large", func(rq *request) { by(rq); rq.body = `{"name":"` + strings.Repeat("a", 64<<10) + `"}` })
+			try("too long", 413, "too_large", func(rq *request) { by(rq); rq.body = `{"name":"` + strings.Repeat("a", o.bodyLimit()) + `"}` })
 			try("with an unknown member", 400, "invalid_request", func(rq *request) { by(rq); rq.body = map[string]any{"nonsense": true} })
 		}
 		if scope := o.scope(); scope != "" {

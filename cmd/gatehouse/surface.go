@@ -22,7 +22,7 @@ func (p *platform) handler(h *health) http.Handler {
 
 	p.logins.Mount(r, p.front)
 	identity.MountProviders(r, p.front, p.directory, p.settings)
-	identity.MountProfile(r, p.guard)
+	p.profiles.Mount(r, p.guard)
 
 	p.desk.Mount(r, p.front)
 	p.factors.Mount(r, p.guard)

@@ -79,7 +79,7 @@ func userList(p process) *cobra.Command {
 		var rows [][]any
 		var after id.User
 		for {
-			users, err := pl.users.List(ctx, t, after, page, "", "")
+			users, _, err := pl.users.List(ctx, t, after, page, "", "")
 			if err != nil {
 				return err
 			}
@@ -173,7 +173,7 @@ func (p *platform) user(ctx context.Context, slug, email string) (tenancy.Tenant
 	if err != nil {
 		return t, identity.User{}, fmt.Errorf("%q %w", email, err)
 	}
-	found, err := p.users.List(ctx, t, id.User{}, 1, e, "")
+	found, _, err := p.users.List(ctx, t, id.User{}, 1, e, "")
 	if err == nil && len(found) == 0 {
 		err = fmt.Errorf("%s has no user %s", slug, e)
 	}

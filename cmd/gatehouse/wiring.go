@@ -40,6 +40,7 @@ type platform struct {
 	logins     *identity.Logins
 	guard      *identity.Guard
 	users      *identity.Users
+	profiles   *identity.Profiles
 	apiKeys    *identity.APIKeys
 	closers    []func()
 	background sync.WaitGroup
@@ -98,6 +99,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
 		Settings: p.settings, Now: now})
+	p.profiles = &identity.Profiles{DB: p.db, Now: now}
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}
 	return p, nil
 }

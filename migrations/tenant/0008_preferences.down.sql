@@ -1,0 +1,5 @@
+alter table users
+    drop column locale,
+    drop column timezone,
+    drop column date_format,
+    drop column time_format;
