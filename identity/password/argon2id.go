@@ -7,8 +7,6 @@ import (
 	"errors"
 	"slices"
 
-	"golang.org/x/crypto/argon2"
-
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
@@ -34,9 +32,10 @@ var (
 
 // Hasher makes and checks password hashes. It is safe for concurrent use.
 type Hasher struct {
-	gate   *Gate
-	params Params
-	nobody PHC // what is verified for somebody without a password
+	gate     *Gate
+	params   Params
+	memories *memories
+	nobody   PHC // what is verified for somebody without a password
 }
 
 // NewHasher makes a Hasher that makes hashes with params and does all argon2id work inside gate. It panics when params
@@ -45,7 +44,11 @@ func NewHasher(gate *Gate, params Params) *Hasher {
 	if err := params.floor(); err != nil {
 		panic(err)
 	}
-	return &Hasher{gate: gate, params: params,
+	return newHasher(gate, params)
+}
+
+func newHasher(gate *Gate, params Params) *Hasher {
+	return &Hasher{gate: gate, params: params, memories: newMemories(params, gate.o.Slots),
 		nobody: PHC{Params: params, Salt: random(saltLen), Sum: random(sumLen)}}
 }
 
@@ -110,7 +113,7 @@ func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, 
 		size = len(p.Sum) // an imported hash: the argon2id output itself is stored, and its length goes into the hash
 	}
 	err = h.gate.Do(ctx, t, func() {
-		sum = argon2.IDKey(pw.bytes(), p.Salt, p.Params.Time, p.Params.Memory, p.Params.Parallelism, uint32(size)) //nolint:gosec // 16 to 64
+		sum = h.memories.key(pw.bytes(), p.Salt, p.Params, uint32(size)) //nolint:gosec // 16 to 64
 	})
 	return sum, err
 }

@@ -21,7 +21,7 @@ import (
 var cheap = Params{Memory: minMemory, Time: 1, Parallelism: 1}
 
 func cheapHasher() *Hasher {
-	return &Hasher{gate: NewGate(GateOptions{}), params: cheap, nobody: PHC{Params: cheap, Salt: random(saltLen), Sum: random(sumLen)}}
+	return newHasher(NewGate(GateOptions{}), cheap)
 }
 
 // vault is a custodian with as many key versions as rotated, plus one. It remembers what it was asked.
