@@ -12,7 +12,11 @@ import (
 // theirs. It is for operators: an owner who has no password yet, and people who are locked out. Errors: 400
 // weak_password, 404 not_found, 503.
 func (s *Users) SetPassword(ctx context.Context, t tenancy.Tenant, u id.User, pw password.Password, verified bool) error {
-	hash, err := s.hash(ctx, t, u, pw)
+	who, err := s.Show(ctx, t, u)
+	if err != nil {
+		return err
+	}
+	hash, err := s.hash(ctx, t, who, pw)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,8 @@ type UsersOptions struct {
 	Hasher   *password.Hasher
 	Keys     custody.Custodian
 	Settings *settings.Store
+	Hosts    *tenancy.PerTenant[[]tenancy.Host]
+	Breaches password.Breaches // nil: none
 	Now      func() time.Time
 }
 
@@ -78,27 +80,12 @@ func (s *Users) Create(ctx context.Context, by Caller, op tenancy.Operation, n N
 		u := User{ID: id.NewUser(), Email: n.Email, Name: n.Name, Roles: n.Roles, AuthProvider: ProviderLocal, Active: true,
 			EmailVerified: n.EmailVerified, CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
 		u.UpdatedAt = u.CreatedAt
-		hash, err := s.hash(ctx, by.Tenant, u.ID, n.Password)
+		hash, err := s.hash(ctx, by.Tenant, u, n.Password)
 		if err != nil {
 			return nil, nil, err
 		}
 		return render(u), func(ctx context.Context, tx tenancy.Tx) error { return insertUser(ctx, tx, u, hash) }, nil
 	})
-}
-
-func (s *Users) hash(ctx context.Context, t tenancy.Tenant, u id.User, pw password.Password) (password.Hash, error) {
-	if pw.IsZero() {
-		return "", nil
-	}
-	set, err := s.Settings.Of(ctx, t)
-	if err != nil {
-		return "", err
-	}
-	if err := (password.Policy{MinLength: set.MinLength()}).Check(pw); err != nil {
-		return "", weakPassword(err)
-	}
-	hash, err := s.Hasher.Hash(ctx, t.ID, u, pw, pepper(s.Keys, t))
-	return hash, hashingError(err)
 }
 
 // pictures is how many bytes of avatars one list holds, and those of one user more.
@@ -187,9 +174,4 @@ func (c Caller) mayChange(was User, change UserChange) error {
 		return ownerProtected()
 	}
 	return nil
-}
-
-func weakPassword(err error) error {
-	return problem.New(problem.KindInvalid, "weak_password", "This password is too easy to guess.").
-		Detail("fields", map[string]string{"password": err.Error()})
 }

@@ -85,8 +85,9 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 
 	// identity: who is asking?
 	p.settings = tenantsettings.NewStore(p.db)
+	hosts := tenancy.NewHosts(p.db)
 	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Address: c.Address,
-		Hosts: tenancy.NewHosts(p.db), Now: now, Log: log})
+		Hosts: hosts, Now: now, Log: log})
 	tokens := &identity.Tokens{Keyring: p.keyring, Signer: p.custodian, Address: c.Address, Now: now}
 	patience, gate := identity.DefaultPatience, password.GateOptions{}
 	if c.patient {
@@ -98,7 +99,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}
 	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
-		Settings: p.settings, Now: now})
+		Settings: p.settings, Hosts: hosts, Now: now})
 	p.profiles = &identity.Profiles{DB: p.db, Now: now}
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}
 	return p, nil
