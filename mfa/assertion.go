@@ -96,7 +96,7 @@ func (d *Desk) accept(ctx context.Context, t tenancy.Tenant, rp relyingParty, a 
 		return nil, err
 	}
 	if !k.factor.IsZero() && (!slices.Contains(c.Allowed, k.factor) || !slices.Contains(a.methods, k.method)) {
-		return nil, refuse("credential that was not asked for", nil)
+		return nil, refuse(reasonUnasked, nil)
 	}
 	used, amr, err := rp.asserted(c, a.proof.User, k, answer)
 	if err != nil {

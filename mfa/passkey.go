@@ -114,14 +114,14 @@ func (d *Desk) provePasskey(ctx context.Context, t tenancy.Tenant, challengeID s
 		return none, err
 	}
 	if !h.factor.IsZero() && !bytes.Equal(answer.Response.UserHandle, h.user[:]) {
-		return none, refuse("user handle missing, or of another user", nil)
+		return none, refuse(reasonHandle, nil)
 	}
 	used, amr, err := rp.asserted(c, h.user, h.credential, answer)
 	if err != nil {
 		return none, err
 	}
 	if !h.maySignIn {
-		return none, refuse("the account may not sign in", nil)
+		return none, refuse(reasonAccount, nil)
 	}
 	spent, err := spendCredential(h.credential, used, d.Now())
 	if err != nil {
@@ -132,7 +132,7 @@ func (d *Desk) provePasskey(ctx context.Context, t tenancy.Tenant, challengeID s
 		return none, err
 	}
 	if !done {
-		return none, refuse("used already", nil)
+		return none, refuse(reasonUsed, nil)
 	}
 	return identity.Proof{User: h.user, AMR: amr, AuthTime: d.Now(), CredentialVersion: h.credentialVersion}, nil
 }
@@ -141,12 +141,12 @@ func (d *Desk) provePasskey(ctx context.Context, t tenancy.Tenant, challengeID s
 func (d *Desk) passkeyAsked(key []byte, rp relyingParty, challengeID, signed string) (ceremony, time.Time, error) {
 	challenge, err := base64.RawURLEncoding.Strict().DecodeString(signed)
 	if err != nil || len(challenge) != 32 || !idGrammar.MatchString(challengeID) {
-		return ceremony{}, time.Time{}, refuse("not a challenge of ours", err)
+		return ceremony{}, time.Time{}, refuse(reasonUnasked, err)
 	}
 	expires := time.Unix(int64(binary.BigEndian.Uint64(challenge)), 0) //nolint:gosec // whatever it is, it is checked
 	c := passkeyCeremony(key, challengeID, rp.id, expires)
 	if !hmac.Equal(c.Challenge, challenge) {
-		return ceremony{}, time.Time{}, refuse("not a challenge of ours", errors.New("the seal does not fit the id, the tenant or the relying party"))
+		return ceremony{}, time.Time{}, refuse(reasonUnasked, errors.New("the seal does not fit the id, the tenant or the relying party"))
 	}
 	if !expires.After(d.Now()) {
 		return ceremony{}, time.Time{}, errChallengeExpired()

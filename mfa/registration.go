@@ -91,7 +91,7 @@ func (f *Factors) Registration(ctx context.Context, by identity.Caller, method, 
 		}
 		taken, err := takeRegistration(ctx, tx, hash, pending.ceremony)
 		if err == nil && !taken {
-			err = refuse("answered already", nil)
+			err = refuse(reasonUsed, nil)
 		}
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
@@ -19,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/strictjson"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // What is verified here follows WebAuthn Level 3 sections 7.1 (registration) and 7.2 (assertion). go-webauthn takes most
@@ -27,12 +29,11 @@ import (
 // large a key may be.
 
 const (
-	ceremonyTimeout    = 300_000 // milliseconds, as long as the challenge lives
-	maxCredentialID    = 1023    // bytes (section 7.1 step 25)
-	maxCredentials     = 20      // of one user
-	minRSABits         = 2048
-	maxRSABits         = 4096 // a signature by a larger key takes our time, not its owner's
-	attestedConveyance = protocol.PreferNoAttestation
+	ceremonyTimeout = 300_000 // milliseconds, as long as the challenge lives
+	maxCredentialID = 1023    // bytes (section 7.1 step 25)
+	maxCredentials  = 20      // of one user
+	minRSABits      = 2048
+	maxRSABits      = 4096 // a signature by a larger key takes our time, not its owner's
 )
 
 // webauthnKinds are the kinds of factor that a browser proves.
@@ -53,6 +54,9 @@ type relyingParty struct {
 	name    string
 	hosts   []string // the ids that credentials may have been made for
 	origins []string // where ceremonies may take place
+
+	authenticators settings.Authenticators // that may be registered
+	now            time.Time
 }
 
 func (f *Factors) relyingParty(ctx context.Context, t tenancy.Tenant) (relyingParty, error) {
@@ -63,7 +67,11 @@ func (f *Factors) relyingParty(ctx context.Context, t tenancy.Tenant) (relyingPa
 	if len(hosts) == 0 || t.PrimaryDomain == "" {
 		hosts = []tenancy.Host{f.Address.Shared()}
 	}
-	p := relyingParty{id: string(t.PrimaryDomain), name: t.Name}
+	set, err := f.Settings.Of(ctx, t)
+	if err != nil {
+		return relyingParty{}, err
+	}
+	p := relyingParty{id: string(t.PrimaryDomain), name: t.Name, authenticators: set.MFA.Authenticators, now: f.Now()}
 	for _, h := range hosts {
 		p.hosts, p.origins = append(p.hosts, string(h)), append(p.origins, f.Address.Origin(h))
 	}
@@ -125,28 +133,6 @@ func (h holder) WebAuthnName() string                       { return "" }
 func (h holder) WebAuthnDisplayName() string                { return "" }
 func (h holder) WebAuthnCredentials() []webauthn.Credential { return h.credentials }
 
-// refusal is why an answer of a browser was not accepted: for the log, never for the client.
-type refusal struct {
-	why   string
-	cause error
-}
-
-func (r *refusal) Error() string {
-	if r.cause == nil {
-		return "webauthn: " + r.why
-	}
-	return fmt.Sprintf("webauthn: %s: %v", r.why, r.cause)
-}
-
-func (r *refusal) Unwrap() error { return r.cause }
-
-func refuse(why string, cause error) error { return &refusal{why, cause} }
-
-func refused(err error) bool {
-	_, is := errors.AsType[*refusal](err)
-	return is
-}
-
 func errInvalidCredential(k problem.Kind) *problem.Error {
 	return problem.New(k, "invalid_credential", "This passkey or security key was not accepted.")
 }
@@ -170,7 +156,7 @@ func (p relyingParty) creationOptions(c ceremony, u identity.User, has []credent
 		RelyingParty: protocol.RelyingPartyEntity{ID: c.RPID, CredentialEntity: protocol.CredentialEntity{Name: p.name}},
 		User: protocol.UserEntity{ID: protocol.URLEncodedBase64(u.ID[:]), DisplayName: u.Name,
 			CredentialEntity: protocol.CredentialEntity{Name: string(u.Email)}},
-		Challenge: c.Challenge, Parameters: algorithms, Timeout: ceremonyTimeout, Attestation: attestedConveyance,
+		Challenge: c.Challenge, Parameters: algorithms, Timeout: ceremonyTimeout, Attestation: p.conveyance(),
 	}
 	for _, k := range has {
 		if k.rpID == c.RPID {
@@ -241,7 +227,7 @@ func verification(method string) protocol.UserVerificationRequirement {
 // browser sends.
 func (p relyingParty) sameOrigin(c protocol.CollectedClientData) error {
 	if !slices.Contains(p.origins, c.Origin) {
-		return refuse("wrong origin", nil)
+		return refuse(reasonOrigin, nil)
 	}
 	return nil
 }
@@ -250,10 +236,10 @@ func (p relyingParty) sameOrigin(c protocol.CollectedClientData) error {
 func parseAssertion(raw strictjson.Raw) (*protocol.ParsedCredentialAssertionData, error) {
 	a, err := protocol.ParseCredentialRequestResponseBytes(raw)
 	if err != nil {
-		return nil, refuse("unreadable", err)
+		return nil, refuse(reasonUnreadable, err)
 	}
 	if len(a.RawID) > maxCredentialID {
-		return nil, refuse("credential id too long", nil)
+		return nil, refuse(reasonUnreadable, errors.New("credential id too long"))
 	}
 	return a, strictly(a.Raw.AssertionResponse.ClientDataJSON)
 }
@@ -262,7 +248,7 @@ func parseAssertion(raw strictjson.Raw) (*protocol.ParsedCredentialAssertionData
 func parseAttestation(raw strictjson.Raw) (*protocol.ParsedCredentialCreationData, error) {
 	a, err := protocol.ParseCredentialCreationResponseBytes(raw)
 	if err != nil {
-		return nil, refuse("unreadable", err)
+		return nil, refuse(reasonUnreadable, err)
 	}
 	return a, strictly(a.Raw.AttestationResponse.ClientDataJSON)
 }
@@ -275,7 +261,7 @@ func strictly(clientData []byte) error {
 	}
 	err := strictjson.Decode(slices.Concat([]byte(`{"data":`), clientData, []byte(`}`)), &v)
 	if err != nil || !bytes.Equal(bytes.TrimSpace(clientData), v.Data) {
-		return refuse("client data is not strict JSON", err)
+		return refuse(reasonUnreadable, errors.Join(errors.New("client data is not strict JSON"), err))
 	}
 	return nil
 }
@@ -290,8 +276,13 @@ func (p relyingParty) attested(c ceremony, u id.User, raw strictjson.Raw) (recor
 	if err := p.sameOrigin(answer.Response.CollectedClientData); err != nil {
 		return record{}, nil, err
 	}
-	// Before the attestation statement is verified, which may be with this key.
-	if err := boundedKey(answer.Response.AttestationObject.AuthData.AttData.CredentialPublicKey); err != nil {
+	// Before the attestation statement is verified, which is with this key or that of a certificate.
+	object := answer.Response.AttestationObject
+	if err := boundedKey(object.AuthData.AttData.CredentialPublicKey); err != nil {
+		return record{}, nil, err
+	}
+	chain, err := certificates(object)
+	if err != nil {
 		return record{}, nil, err
 	}
 	v, err := p.verifier(c)
@@ -300,10 +291,13 @@ func (p relyingParty) attested(c ceremony, u id.User, raw strictjson.Raw) (recor
 	}
 	made, err := v.CreateCredential(holder{id: u}, c.session(u, verification(c.Method)), answer)
 	if err != nil {
-		return record{}, nil, refuse("does not verify", err)
+		return record{}, nil, refuse(reasonUnverified, err)
+	}
+	if err := p.admits(object, chain); err != nil {
+		return record{}, nil, err
 	}
 	if len(made.ID) == 0 || len(made.ID) > maxCredentialID {
-		return record{}, nil, refuse("credential id too short or too long", nil)
+		return record{}, nil, refuse(reasonUnreadable, errors.New("credential id too short or too long"))
 	}
 	r := record{ID: made.ID, PublicKey: made.PublicKey, SignCount: made.Authenticator.SignCount, UVInitialized: made.Flags.UserVerified,
 		BackupEligible: made.Flags.BackupEligible, BackupState: made.Flags.BackupState, Transports: transports(made.Transport),
@@ -316,13 +310,13 @@ func (p relyingParty) attested(c ceremony, u id.User, raw strictjson.Raw) (recor
 func boundedKey(cose []byte) error {
 	key, err := webauthncose.ParsePublicKey(cose)
 	if err != nil {
-		return refuse("not a public key", err)
+		return refuse(reasonKey, err)
 	}
 	if k, is := key.(webauthncose.RSAPublicKeyData); is {
 		bits := 8 * len(bytes.TrimLeft(k.Modulus, "\x00"))
 		e, err := webauthncose.ParseRSAPublicKeyDataExponent(&k)
 		if err != nil || bits < minRSABits || bits > maxRSABits || e < 3 || e > 1<<31-1 || e%2 == 0 {
-			return refuse("RSA key of an unusual size", err)
+			return refuse(reasonKey, errors.Join(errors.New("RSA key of an unusual size"), err))
 		}
 	}
 	return nil
@@ -344,11 +338,11 @@ func transports(all []protocol.AuthenticatorTransport) (kept []protocol.Authenti
 func (p relyingParty) asserted(c ceremony, u id.User, k credential, answer *protocol.ParsedCredentialAssertionData) (record, []string, error) {
 	switch {
 	case len(c.Challenge) == 0:
-		return record{}, nil, refuse("nothing was asked", nil)
+		return record{}, nil, refuse(reasonUnasked, nil)
 	case k.factor.IsZero():
-		return record{}, nil, refuse("unknown credential, or of another user", nil)
+		return record{}, nil, refuse(reasonUnknown, nil)
 	case k.rpID != c.RPID:
-		return record{}, nil, refuse("credential of another relying party id", nil)
+		return record{}, nil, refuse(reasonRelyingParty, nil)
 	}
 	if err := p.sameOrigin(answer.Response.CollectedClientData); err != nil {
 		return record{}, nil, err
@@ -362,11 +356,11 @@ func (p relyingParty) asserted(c ceremony, u id.User, k credential, answer *prot
 		Authenticator: webauthn.Authenticator{AAGUID: k.record.AAGUID, SignCount: k.record.SignCount}}
 	used, err := v.ValidateLogin(holder{u, []webauthn.Credential{known}}, c.session(u, verification(k.method)), answer)
 	if err != nil {
-		return record{}, nil, refuse("does not verify", err)
+		return record{}, nil, refuse(reasonUnverified, err)
 	}
 	if used.Authenticator.CloneWarning {
 		// Two authenticators hold this key, or one that forgot.
-		return record{}, nil, refuse(fmt.Sprintf("signature counter went from %d to %d", k.record.SignCount, answer.Response.AuthenticatorData.Counter), nil)
+		return record{}, nil, refuse(reasonCounter, fmt.Errorf("signature counter went from %d to %d", k.record.SignCount, answer.Response.AuthenticatorData.Counter))
 	}
 	verified := answer.Response.AuthenticatorData.Flags.HasUserVerified()
 	r := k.record

@@ -67,7 +67,7 @@ func insertCredential(ctx context.Context, tx tenancy.Tx, u id.User, k credentia
 	_, err = tx.Exec(ctx, `insert into factors (id, user_id, method_type, device_name, created_at, confirmed_at, credential_id, credential, rp_id)
 		values ($1, $2, $3, $4, $5, $5, $6, $7, $8)`, k.factor, u, k.method, device, now, k.record.ID, string(text), k.rpID)
 	if tenancy.Violates(err, "factors_credential_id_key") {
-		return refuse("the credential id is registered already", nil)
+		return refuse(reasonRegistered, nil)
 	}
 	return err
 }

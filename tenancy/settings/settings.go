@@ -34,6 +34,7 @@ type MFA struct {
 	Roles     []string `json:"roles"`      // whom Demand roles means
 	Methods   []string `json:"methods"`    // what may be enrolled
 	GraceDays int      `json:"grace_days"` // from the making of an account, in which it may go without
+	Authenticators
 }
 
 // Demand is who has to prove a second factor.
@@ -62,7 +63,8 @@ var Methods = []string{"totp", "webauthn_passkey", "webauthn_fido"}
 // assurance level of 2, and the ten minutes in which a right taken away may still be believed elsewhere.
 func Default() Settings {
 	return Settings{
-		MFA:    MFA{Demand: Optional, Roles: []string{}, Methods: slices.Clone(Methods)},
+		MFA: MFA{Demand: Optional, Roles: []string{}, Methods: slices.Clone(Methods),
+			Authenticators: Authenticators{AllowedAAGUIDs: []string{}, AttestationRoots: []string{}}},
 		Tokens: Tokens{AccessSeconds: 600, RefreshIdleSeconds: 12 * 3600, RefreshAbsoluteSeconds: 24 * 3600, Audiences: []string{}},
 	}
 }
@@ -141,6 +143,7 @@ func (m MFA) check(bad map[string]string, within func(string, int, int, int)) {
 		bad["mfa.methods"] = "must hold a method where a second factor is demanded"
 	}
 	within("mfa.grace_days", m.GraceDays, 0, 90)
+	m.Authenticators.check(bad)
 }
 
 func badAudience(a string) bool {

@@ -38,12 +38,19 @@ func (p *putRequest) Validate() map[string]string {
 		return bad
 	}
 	for _, list := range []*[]string{&p.MFA.Roles, &p.MFA.Methods, &p.Tokens.Audiences} {
-		slices.Sort(*list)
-		if *list = slices.Compact(*list); *list == nil {
-			*list = []string{}
-		}
+		*list = asSet(*list)
 	}
+	p.MFA.tidy()
 	return p.settings().Check()
+}
+
+// asSet sorts a list and takes out what is in it twice; nil is the empty list.
+func asSet(list []string) []string {
+	slices.Sort(list)
+	if list = slices.Compact(list); list == nil {
+		list = []string{}
+	}
+	return list
 }
 
 func (p *putRequest) settings() Settings {
