@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 )
 
 // APIKey is a credential for automation. It belongs to one tenant and carries scopes; of the key itself only a hash is
@@ -67,14 +68,28 @@ func (s *APIKeys) Create(ctx context.Context, by Caller, op tenancy.Operation, n
 			maker = by.User.ID
 		}
 		k, raw := generateAPIKey(by.Tenant, n, maker, s.Now())
-		return render(k, raw), func(ctx context.Context, tx tenancy.Tx) error { return insertAPIKey(ctx, tx, k) }, nil
+		return render(k, raw), func(ctx context.Context, tx tenancy.Tx) error { return addAPIKey(ctx, tx, by.Actor(), k) }, nil
 	})
+}
+
+// addAPIKey files a key that somebody made.
+func addAPIKey(ctx context.Context, tx tenancy.Tx, by audit.Actor, k APIKey) error {
+	if err := insertAPIKey(ctx, tx, k); err != nil {
+		return err
+	}
+	e := audit.Event{Action: "api_key.created", Actor: by, ResourceType: "api_key", ResourceID: k.ID.String(), At: k.CreatedAt}.With("scopes", k.Scopes)
+	if k.ExpiresAt != nil {
+		e = e.With("expires_at", k.ExpiresAt)
+	}
+	return audit.Record(ctx, tx, e)
 }
 
 // Issue makes a key for an operator at the command line, where no caller asks.
 func (s *APIKeys) Issue(ctx context.Context, t tenancy.Tenant, n NewAPIKey) (APIKey, string, error) {
 	k, raw := generateAPIKey(t, n, id.User{}, s.Now())
-	return k, raw, s.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error { return insertAPIKey(ctx, tx, k) })
+	return k, raw, s.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
+		return addAPIKey(ctx, tx, audit.Actor{Type: audit.ByOperator}, k)
+	})
 }
 
 // List is a page of keys in the order they were made.
@@ -91,6 +106,9 @@ func (s *APIKeys) Revoke(ctx context.Context, by Caller, k id.APIKey) error {
 		if err == nil && by.Key != nil && !contains(by.Key.Scopes, scopes) {
 			return problem.Forbidden()
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, audit.Event{Action: "api_key.revoked", Actor: by.Actor(), ResourceType: "api_key", ResourceID: k.String(), At: s.Now()})
 	})
 }

@@ -94,7 +94,7 @@ func (c Caller) mayTouch(roles []Role) bool {
 
 // admitted is the caller as tenancy knows one.
 func (c Caller) admitted() tenancy.Admitted {
-	return tenancy.Admitted{Tenant: c.Tenant, Caller: c.logAttr().String()}
+	return tenancy.Admitted{Tenant: c.Tenant, Caller: c.logAttr().String(), Actor: c.Actor()}
 }
 
 // Actor is the caller as the audit log names them.

@@ -105,11 +105,8 @@ func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw pas
 	if err != nil {
 		return Outcome{}, hashingError(err)
 	}
-	if !ok || !a.User.Active || a.User.AuthProvider != ProviderLocal {
-		return Outcome{}, problem.InvalidCredentials()
-	}
-	if !a.User.EmailVerified {
-		return Outcome{}, errEmailNotVerified()
+	if why := a.refusal(ok); why != "" {
+		return Outcome{}, l.refuse(ctx, t, a.User.ID, why)
 	}
 	o, err := l.complete(ctx, t, a, Proof{User: a.User.ID, AMR: []string{"pwd"}, AuthTime: l.Now(), CredentialVersion: a.CredentialVersion, Client: c})
 	if err == nil && stale {
@@ -126,7 +123,7 @@ func (l *Logins) Finish(ctx context.Context, t tenancy.Tenant, p Proof) (Outcome
 		return Outcome{}, err
 	}
 	if a.User.ID != p.User || !a.User.Active || !a.User.EmailVerified || a.CredentialVersion != p.CredentialVersion {
-		return Outcome{}, problem.InvalidCredentials()
+		return Outcome{}, l.refuse(ctx, t, p.User, accountChanged)
 	}
 	return l.complete(ctx, t, a, p)
 }
@@ -148,7 +145,7 @@ func (l *Logins) Nobody(ctx context.Context, pw password.Password) error {
 	if _, _, err := l.Hasher.Verify(ctx, id.Tenant{}, a.User.ID, pw, a.Hash, pepper(l.Keys, platform)); err != nil {
 		return hashingError(err)
 	}
-	return problem.InvalidCredentials()
+	return l.refuse(ctx, platform, id.User{}, unknownDomain)
 }
 
 // complete is the one way to a token: every login ends here, whatever it was proved by.
@@ -182,13 +179,14 @@ func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, a account, p Pr
 		} else {
 			raiseSession(b, &s, p, &written)
 		}
+		queueSucceeded(ctx, b, t, s, p)
 	})
 	if err != nil {
 		return Outcome{}, err
 	}
 	if !written {
 		// The account was suspended, deleted or given another password, or the session ended, between then and now.
-		return Outcome{}, problem.InvalidCredentials()
+		return Outcome{}, l.refuse(ctx, t, p.User, accountChanged)
 	}
 	token, expires, err := l.Tokens.mint(ctx, t, a.User, s, set.Tokens, now)
 	if err != nil {

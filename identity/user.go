@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
 	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
@@ -84,7 +85,12 @@ func (s *Users) Create(ctx context.Context, by Caller, op tenancy.Operation, n N
 		if err != nil {
 			return nil, nil, err
 		}
-		return render(u), func(ctx context.Context, tx tenancy.Tx) error { return insertUser(ctx, tx, u, hash) }, nil
+		return render(u), func(ctx context.Context, tx tenancy.Tx) error {
+			if err := insertUser(ctx, tx, u, hash); err != nil {
+				return err
+			}
+			return audit.Record(ctx, tx, userCreated(by.Actor(), u))
+		}, nil
 	})
 }
 
@@ -135,9 +141,11 @@ func (s *Users) Update(ctx context.Context, by Caller, u id.User, c UserChange) 
 			return err
 		}
 		if lost := !contains(changed.Roles, was.Roles); lost || (was.Active && !changed.Active) {
-			return endSessions(ctx, tx, u)
+			if err := endSessions(ctx, tx, u); err != nil {
+				return err
+			}
 		}
-		return nil
+		return recordAll(ctx, tx, userChanged(by.Actor(), was, changed))
 	})
 	return changed, err
 }
@@ -153,7 +161,10 @@ func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
 		if err := by.mayChange(was, UserChange{Active: &inactive}); err != nil {
 			return err
 		}
-		return deleteUser(ctx, tx, u)
+		if err := deleteUser(ctx, tx, u); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, audit.Event{Action: "user.deleted", Actor: by.Actor(), At: s.Now()}.User(u))
 	})
 }
 

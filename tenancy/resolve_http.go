@@ -16,6 +16,7 @@ import (
 type Admitted struct {
 	Tenant Tenant // whose the request is, and the caller too
 	Caller string // who in the tenant, as a name for what is kept per caller
+	Actor  Actor  // the same, for the audit log
 }
 
 // Handler is an operation of one tenant.

@@ -321,6 +321,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for name, part := range map[string]func(*testing.T, *testPlatform){
 		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
+		"audit log": d.auditLog,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); part(t, tp) })
 	}

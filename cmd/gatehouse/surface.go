@@ -31,6 +31,7 @@ func (p *platform) handler(h *health) http.Handler {
 	p.users.Mount(r, p.guard)
 	p.apiKeys.Mount(r, p.guard)
 	p.domains.Mount(r, p.guard)
+	p.audit.Mount(r, p.guard)
 
 	(&tenancy.Platform{Provisioner: p.provision, Directory: p.directory, Repeat: p.repeat, CheckEmail: canonicalEmail}).Mount(r, p.guard)
 

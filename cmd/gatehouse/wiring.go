@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/mfa"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
 	tenantsettings "github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
@@ -42,6 +43,7 @@ type platform struct {
 	users      *identity.Users
 	profiles   *identity.Profiles
 	apiKeys    *identity.APIKeys
+	audit      *audit.Log
 	closers    []func()
 	background sync.WaitGroup
 }
@@ -75,6 +77,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.front = tenancy.Front{Resolver: tenancy.NewResolver(p.directory, c.Address), Trusted: c.TrustedProxies}
 	p.keyring = tenancy.NewKeyring(p.db)
 	p.repeat = tenancy.NewRepeat(p.db, p.custodian, now)
+	p.audit = &audit.Log{DB: p.db, Keyring: p.keyring, Signer: p.custodian, Now: now}
 	p.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{
 		Control:    provisioning,
 		Placements: map[string]tenancy.ProvisioningDB{c.Database: provisioning},
@@ -84,7 +87,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.domains = tenancy.NewDomains(p.domainOptions(now))
 
 	// identity: who is asking?
-	p.settings = tenantsettings.NewStore(p.db)
+	p.settings = tenantsettings.NewStore(p.db, now)
 	hosts := tenancy.NewHosts(p.db)
 	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Address: c.Address,
 		Hosts: hosts, Now: now, Log: log})

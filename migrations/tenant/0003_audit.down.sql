@@ -1,2 +1,3 @@
+drop table audit_seals;
 drop table audit_head;
 drop table audit_log;

@@ -2,8 +2,14 @@
 // happen, in a log that can only be added to.
 //
 //	cause --Record--> entry --sha256(hash before, entry)--> audit_log, audit_head
+//	                                                                      |
+//	                            a day has ended --Sealer--> audit_seals   | signed with the tenant's own key
+//	                                                                      |
+//	                       who may read it <--Log.List, Log.Export--------' --> a file that Verify checks
 //
-// The log is a chain of hashes, so nothing can be taken out of its middle or altered without every later hash telling.
+// The log is a chain of hashes, so nothing can be taken out of its middle or altered without every later hash telling. By
+// itself that says little, for whoever can write the tables could make the whole chain again; what cannot be made again are
+// the signatures over each day's head that somebody else has kept.
 //
 // What an entry holds outlives the people it is about, because it can be neither changed nor taken out. So it names them by
 // id alone: no address, no name, and of a client's network address only the network.
@@ -16,6 +22,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -26,55 +33,23 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-// ActorType is what kind of caller did it.
-type ActorType string
+// What an event is made of is tenancy's to say, for things happen there too.
+type (
+	Event     = tenancy.Event
+	Actor     = tenancy.Actor
+	ActorType = tenancy.ActorType
+	Action    = tenancy.Action
+)
 
 // Kinds of caller.
 const (
-	ByUser      ActorType = "user"
-	ByAPIKey    ActorType = "api_key"
-	ByOperator  ActorType = "operator"  // at the command line of the installation
-	BySystem    ActorType = "system"    // the service itself
-	ByAnonymous ActorType = "anonymous" // nobody who has proved who they are
+	ByUser      = tenancy.ByUser
+	ByAPIKey    = tenancy.ByAPIKey
+	ByPlatform  = tenancy.ByPlatform
+	ByOperator  = tenancy.ByOperator
+	BySystem    = tenancy.BySystem
+	ByAnonymous = tenancy.ByAnonymous
 )
-
-// Actor is who did it. ID is empty where there is none.
-type Actor struct {
-	Type ActorType
-	ID   string
-}
-
-// Action names what happened as object.verb, in the past or the infinitive of the operation: "login.succeeded",
-// "user.created". The names are a contract with whoever filters by them.
-type Action string
-
-// Event is something that happened.
-type Event struct {
-	Action       Action
-	Actor        Actor
-	ResourceType string // "user", "api_key", ...; empty where there is none
-	ResourceID   string
-	// Metadata says more, in words and numbers that are safe to keep for ever: never a secret, an address or a name.
-	Metadata map[string]any
-	At       time.Time
-}
-
-// User is a user as the resource of an event.
-func (e Event) User(u id.User) Event {
-	e.ResourceType, e.ResourceID = "user", u.String()
-	return e
-}
-
-// With is the event with one more word about it.
-func (e Event) With(name string, value any) Event {
-	m := make(map[string]any, len(e.Metadata)+1)
-	for k, v := range e.Metadata {
-		m[k] = v
-	}
-	m[name] = value
-	e.Metadata = m
-	return e
-}
 
 // Entry is an event as it is kept. Its JSON, with members in this order and without spaces, is what the chain is made of.
 type Entry struct {
@@ -92,9 +67,7 @@ type Entry struct {
 // newEntry adds to an event what the request says of itself: its id, and the network it came from.
 func newEntry(ctx context.Context, t id.Tenant, e Event) (Entry, string, error) {
 	m := map[string]any{}
-	for k, v := range e.Metadata {
-		m[k] = v
-	}
+	maps.Copy(m, e.Metadata)
 	if r := rest.RequestID(ctx); r != "" {
 		m["request_id"] = r
 	}
@@ -127,7 +100,8 @@ func nullable(s string) *string {
 	return &s
 }
 
-// Record adds an event to the log of the transaction's tenant. It is the transaction's last statement.
+// Record adds an event to the log of the transaction's tenant. It is the transaction's last statement, but for others of
+// its kind.
 func Record(ctx context.Context, tx tenancy.Tx, e Event) error {
 	entry, text, err := newEntry(ctx, tx.Tenant().ID, e)
 	if err != nil {
@@ -142,8 +116,8 @@ func Queue(ctx context.Context, b *tenancy.Batch, t tenancy.Tenant, e Event) {
 	QueueIf(ctx, b, t, e, `true`)
 }
 
-// QueueIf is Queue where a condition holds: SQL about the tables as the batch's earlier statements left them. Its
-// placeholders begin at $9.
+// QueueIf is Queue where a condition holds: SQL about what the batch's earlier statements wrote. Its placeholders begin at
+// $9. What others write meanwhile it may not see: it is asked before the newest link is waited for.
 func QueueIf(ctx context.Context, b *tenancy.Batch, t tenancy.Tenant, e Event, condition string, args ...any) {
 	entry, text, err := newEntry(ctx, t.ID, e)
 	if err != nil {

@@ -152,13 +152,14 @@ func badAudience(a string) bool {
 
 // Store keeps settings in the tenant's schema.
 type Store struct {
-	db *tenancy.DB
+	db  *tenancy.DB
+	now func() time.Time
 	*tenancy.PerTenant[Settings]
 }
 
 // NewStore makes a Store.
-func NewStore(db *tenancy.DB) *Store {
-	s := &Store{db: db}
+func NewStore(db *tenancy.DB, now func() time.Time) *Store {
+	s := &Store{db: db, now: now}
 	s.PerTenant = tenancy.NewPerTenant(s.Read)
 	return s
 }
@@ -171,11 +172,18 @@ func (s *Store) Read(ctx context.Context, t tenancy.Tenant) (found Settings, err
 }
 
 // Write replaces a tenant's settings, which must have passed Check.
-func (s *Store) Write(ctx context.Context, t tenancy.Tenant, n Settings) error {
-	return s.db.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
+func (s *Store) Write(ctx context.Context, by tenancy.Admitted, n Settings) error {
+	return s.db.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
+		was, err := lock(ctx, tx)
+		if err != nil {
+			return err
+		}
 		if err := write(ctx, tx, n); err != nil {
 			return err
 		}
-		return tenancy.Announce(ctx, tx)
+		if err := tenancy.Announce(ctx, tx); err != nil {
+			return err
+		}
+		return record(ctx, tx, by.Actor, was, n, s.now())
 	})
 }

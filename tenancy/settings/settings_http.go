@@ -71,7 +71,7 @@ func (s *Store) replace(w http.ResponseWriter, r *http.Request, by tenancy.Admit
 		return err
 	}
 	n := req.settings()
-	if err := s.Write(r.Context(), by.Tenant, n); err != nil {
+	if err := s.Write(r.Context(), by, n); err != nil {
 		return err
 	}
 	return rest.Respond(w, http.StatusOK, n)

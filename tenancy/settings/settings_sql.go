@@ -25,6 +25,20 @@ func read(b *tenancy.Batch, into *Settings) {
 	})
 }
 
+// lock reads the settings for a change, so that what a change is said to have changed is what it did.
+func lock(ctx context.Context, tx tenancy.Tx) (Settings, error) {
+	found := Default()
+	var text string
+	err := tx.QueryRow(ctx, `select document from settings for update`).Scan(&text)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return found, nil
+	}
+	if err != nil {
+		return found, err
+	}
+	return found, json.Unmarshal([]byte(text), &found)
+}
+
 func write(ctx context.Context, tx tenancy.Tx, s Settings) error {
 	text, err := json.Marshal(s)
 	if err != nil {

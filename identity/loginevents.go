@@ -1,0 +1,70 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
+)
+
+// refusal is why a login is refused, for those who may read the tenant's audit log. The client is told one thing for all
+// of them but the last, which only comes after the right password.
+type refusal string
+
+const (
+	unknownUser      refusal = "unknown_user"
+	unknownDomain    refusal = "unknown_domain" // on the shared host, of an address that no tenant has proved the domain of
+	noPassword       refusal = "no_password"
+	wrongPassword    refusal = "wrong_password"
+	suspendedUser    refusal = "suspended"
+	foreignUser      refusal = "not_local"
+	accountChanged   refusal = "account_changed" // while the login was under way
+	emailNotVerified refusal = "email_not_verified"
+)
+
+// refusal is asked after all the work is done, whatever the reason.
+func (a account) refusal(ok bool) refusal {
+	switch {
+	case a.User.ID.IsZero():
+		return unknownUser
+	case a.Hash == "":
+		return noPassword
+	case !ok:
+		return wrongPassword
+	case !a.User.Active:
+		return suspendedUser
+	case a.User.AuthProvider != ProviderLocal:
+		return foreignUser
+	case !a.User.EmailVerified:
+		return emailNotVerified
+	}
+	return ""
+}
+
+// refuse records a login that failed, and is the answer to it. The entry is committed before the answer is given, and the
+// same is done for every reason, so that they take the same time.
+func (l *Logins) refuse(ctx context.Context, t tenancy.Tenant, u id.User, why refusal) error {
+	e := audit.Event{Action: "login.failed", Actor: audit.Actor{Type: audit.ByAnonymous}, At: l.Now()}.With("reason", why)
+	if !u.IsZero() {
+		e = e.User(u)
+	}
+	if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { audit.Queue(ctx, b, t, e) }); err != nil {
+		return err
+	}
+	if why == emailNotVerified {
+		return errEmailNotVerified()
+	}
+	return problem.InvalidCredentials()
+}
+
+// queueSucceeded records a login or a step-up, if it has become one: the session stands as this batch wrote it.
+func queueSucceeded(ctx context.Context, b *tenancy.Batch, t tenancy.Tenant, s Session, p Proof) {
+	e := audit.Event{Action: "login.succeeded", Actor: audit.Actor{Type: audit.ByUser, ID: s.User.String()}, At: s.Created}
+	if !p.Session.IsZero() {
+		e.Action = "session.stepped_up"
+	}
+	e = e.User(s.User).With("amr", s.AMR).With("acr", s.ACR).With("session", s.ID)
+	audit.QueueIf(ctx, b, t, e, `exists (select from sessions where id = $9 and user_id = $10 and auth_time = $11)`, s.ID, s.User, s.AuthTime)
+}

@@ -1,0 +1,42 @@
+package audit
+
+import (
+	"maps"
+	"slices"
+)
+
+// actions is every action there is, and what it says has happened. A name that is not here cannot be asked for; docs/audit.md
+// tells people the same list.
+var actions = map[Action]string{
+	"login.succeeded": "a user signed in; amr says by what, session names the session",
+	"login.failed":    "somebody could not sign in; reason says why",
+
+	"session.stepped_up": "a signed-in user proved more; amr says what",
+
+	"user.created":       "a user was added",
+	"user.updated":       "something of a user was changed; fields says what",
+	"user.roles_changed": "a user was given other roles; roles says which, was which they had",
+	"user.suspended":     "a user was suspended and signed out",
+	"user.reactivated":   "a suspended user may sign in again",
+	"user.deleted":       "a user was deleted with everything that was theirs",
+
+	"api_key.created": "an API key was made; scopes says what it may do",
+	"api_key.revoked": "an API key was ended",
+
+	"settings.changed": "the tenant decided otherwise; members says about what",
+
+	"domain.added":    "the tenant claimed a domain",
+	"domain.verified": "the tenant proved a domain",
+	"domain.removed":  "the tenant gave a domain up",
+
+	"tenant.created":   "a tenant was made",
+	"tenant.updated":   "a tenant's record was changed; fields says what",
+	"tenant.suspended": "a tenant was suspended",
+	"tenant.resumed":   "a suspended tenant may go on",
+}
+
+// Actions are all actions, in alphabetical order.
+func Actions() []Action { return slices.Sorted(maps.Keys(actions)) }
+
+// Meaning is what an action says has happened; empty for one that does not exist.
+func Meaning(a Action) string { return actions[a] }
