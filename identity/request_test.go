@@ -13,5 +13,8 @@ func TestEveryRequestTypeCanBeDecoded(t *testing.T) {
 	strictjson.Check[createUserRequest]()
 	strictjson.Check[updateUserRequest]()
 	strictjson.Check[suspendUserRequest]()
+	strictjson.Check[profileRequest]()
+	strictjson.Check[preferencesRequest]()
+	strictjson.Check[changePasswordRequest]()
 	strictjson.Check[createAPIKeyRequest]()
 }

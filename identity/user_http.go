@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-// Mount adds the administration of users.
+// Mount adds the administration of users, and what users do about their own password.
 func (s *Users) Mount(r *mux.Router, g *Guard) {
 	const read, write = "users:read", "users:write"
 	r.Handle("/v1/users", rest.Methods{
@@ -27,6 +27,7 @@ func (s *Users) Mount(r *mux.Router, g *Guard) {
 		http.MethodPut:    g.Admin(write, s.update),
 		http.MethodDelete: g.Admin(write, s.remove),
 	})
+	r.Handle("/v1/users/me/password", rest.Methods{http.MethodPost: g.User(s.changePassword)})
 	r.Handle("/v1/users/{id}/suspend", rest.Methods{http.MethodPost: g.Admin(write, s.suspend)})
 }
 
