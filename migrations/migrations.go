@@ -1,7 +1,7 @@
 // Package migrations holds the database's shape as SQL files and applies them.
 //
 // There are two sets. control is the directory of the platform, one per installation. tenant is what each tenant
-// owns, applied once per tenant schema. Both are golang-migrate files, so `gatehouse migrate` and golang-migrate's own
+// owns, applied once per tenant schema. (Beside them, each database has the schema of its [Jobs].) Both are golang-migrate files, so `gatehouse migrate` and golang-migrate's own
 // command agree about which version a schema is at.
 //
 // Two traps are closed here. golang-migrate's SchemaName moves only its version table: the body of a migration runs
@@ -39,9 +39,12 @@ const ControlSchema = "control"
 // been given a tenant, so that a query which forgot its tenant is refused (SQLSTATE 42501) and finds nothing.
 const TemplateSchema = "tenant_template"
 
-// Control brings the directory, and the empty template beside it, to the newest version. url is the provisioning
-// role's. It is safe to run again and from several processes at once.
+// Control brings the directory, and beside it the jobs and the empty template, to the newest version. url is the
+// provisioning role's. It is safe to run again and from several processes at once.
 func Control(ctx context.Context, url string) error {
+	if err := Jobs(ctx, url); err != nil { // first: tables of tenants have triggers that put jobs there
+		return err
+	}
 	if err := apply(ctx, url, ControlSchema, "control"); err != nil {
 		return err
 	}

@@ -106,6 +106,7 @@ func stepwise(t *testing.T, to, schema, set string) *migrate.Migrate {
 func TestTheScriptMakesWhatTheFilesMake(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	check(t, Jobs(t.Context(), s.provisioner))
 	conn := connect(t, s.provisioner)
 	_, err := conn.Exec(t.Context(), `create schema by_files; create schema by_script`)
 	check(t, err)

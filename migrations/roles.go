@@ -29,14 +29,15 @@ type Roles struct {
 func RolesScript(r Roles) string {
 	id := func(s string) string { return pgx.Identifier{s}.Sanitize() }
 	// The body of a DO is a literal like any other, so that no name can end it.
-	body := strings.NewReplacer("{directory_text}", literal(DirectoryRole), "{runtime_text}", literal(r.Runtime),
-		"{provisioner_text}", literal(r.Provisioner)).Replace(makeRoles)
+	body := strings.NewReplacer("{directory_text}", literal(DirectoryRole), "{jobs_text}", literal(JobsRole),
+		"{runtime_text}", literal(r.Runtime), "{provisioner_text}", literal(r.Provisioner)).Replace(makeRoles)
 	replace := strings.NewReplacer(
 		"{make_roles}", literal(body),
 		"{database}", id(r.Database),
 		"{runtime}", id(r.Runtime), "{runtime_password}", literal(r.RuntimePassword),
 		"{provisioner}", id(r.Provisioner), "{provisioner_password}", literal(r.ProvisionerPassword),
 		"{directory}", id(DirectoryRole),
+		"{jobs}", id(JobsRole),
 		"{template}", id(TemplateSchema),
 	)
 	return replace.Replace(rolesScript)
@@ -44,7 +45,7 @@ func RolesScript(r Roles) string {
 
 const makeRoles = `
 declare name text; begin
-    foreach name in array array[{directory_text}, {runtime_text}, {provisioner_text}] loop
+    foreach name in array array[{directory_text}, {jobs_text}, {runtime_text}, {provisioner_text}] loop
         begin
             execute format('create role %I', name);
         exception when duplicate_object or unique_violation then null; -- there already, or made by another run just now
@@ -58,10 +59,11 @@ end`
 const rolesScript = `
 do {make_roles};
 comment on role {directory} is 'reads the directory of gatehouse; serving connections take it on';
+comment on role {jobs} is 'works the jobs of gatehouse; the connections of workers take it on';
 
 alter role {runtime} login noinherit nosuperuser nocreatedb nocreaterole nobypassrls password {runtime_password};
 alter role {provisioner} login nosuperuser nocreatedb createrole nobypassrls password {provisioner_password};
-grant {directory} to {runtime};
+grant {directory}, {jobs} to {runtime};
 
 revoke all on database {database} from public;
 grant connect on database {database} to {runtime}, {provisioner};
