@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/jackc/pgx/v5"
@@ -44,7 +43,7 @@ func Jobs(ctx context.Context, url string) error {
 	if _, err := lock.Exec(ctx, "create schema if not exists "+JobsSchema); err != nil {
 		return fmt.Errorf("migrations: make schema %s: %w", JobsSchema, err)
 	}
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	quiet := slog.New(slog.DiscardHandler)
 	library, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: JobsSchema, Logger: quiet})
 	if err != nil {
 		return err

@@ -50,6 +50,29 @@ func NewDB(o DBOptions) *DB {
 // NewPool opens a pool of at most size connections. Connections are retired after about a quarter of an hour, because
 // a backend's catalog caches grow with every tenant it has touched and nothing but closing it gives them back.
 func NewPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
+	c, err := poolConfig(url, size)
+	if err != nil {
+		return nil, err
+	}
+	return pgxpool.NewWithConfig(ctx, c)
+}
+
+// NewJobsPool opens a pool of connections that work jobs. The role is taken on for the life of a connection, which then
+// reaches the jobs and no tenant; so a pooler in between that shares connections by transaction must be gone around, as
+// for whatever listens.
+func NewJobsPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
+	c, err := poolConfig(url, size)
+	if err != nil {
+		return nil, err
+	}
+	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "set role "+migrations.JobsRole)
+		return err
+	}
+	return pgxpool.NewWithConfig(ctx, c)
+}
+
+func poolConfig(url string, size int32) (*pgxpool.Config, error) {
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("tenancy: database URL: %w", err)
@@ -58,7 +81,7 @@ func NewPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error)
 	c.MaxConnLifetime = 15 * time.Minute
 	c.MaxConnLifetimeJitter = 3 * time.Minute
 	c.ConnConfig.ConnectTimeout = time.Second
-	return pgxpool.NewWithConfig(ctx, c)
+	return c, nil
 }
 
 // Tx is a transaction of one tenant. Only [DB.InTx] makes one, and store functions take one: tenant SQL without a

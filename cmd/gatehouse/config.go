@@ -38,6 +38,8 @@ type config struct {
 	VaultProvisioner custody.VaultLogin
 	SoftwareCustody  string // a directory; gatehouse dev and the commands run beside it
 
+	Mail mailConfig
+
 	LogLevel      slog.Level
 	LogFormat     string
 	ShutdownDelay time.Duration
@@ -69,7 +71,7 @@ func (c *config) check() error {
 			refuse("GATEHOUSE_TRUSTED_PROXIES: %s trusts a good part of the internet to say which tenant a request is for", p)
 		}
 	}
-	errs = append(errs, c.checkDatabases(), c.checkVault())
+	errs = append(errs, c.checkDatabases(), c.checkVault(), c.checkMail())
 	return errors.Join(errs...)
 }
 

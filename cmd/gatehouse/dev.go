@@ -22,20 +22,22 @@ import (
 const devRegion = "dev"
 
 func devCommand(p process) *cobra.Command {
-	var state, listen string
+	var state, listen, smtp string
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a platform with two demo tenants on this machine",
 		Long: "Run a platform with two demo tenants on this machine: a private Postgres, keys in the Vault that VAULT_ADDR and\n" +
 			"VAULT_TOKEN name, else in a vault or bao found on PATH, else in files. Everything is kept in the state folder; a\n" +
-			"second start takes seconds and keeps users, and keys where they were. Ctrl-C stops all of it.",
+			"second start takes seconds and keeps users, and keys where they were. Mails are kept in memory and shown at a page of\n" +
+			"this machine's. Ctrl-C stops all of it.",
 		Args: cobra.NoArgs,
 	}
 	c.PersistentFlags().StringVar(&state, "state", ".dev", "folder that holds everything; remove it to start afresh")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen on, on this machine's loopback only")
+	c.Flags().StringVar(&smtp, "smtp", "", "hand mails to this server instead, as smtp://USER@HOST:PORT or smtps://...; GATEHOUSE_SMTP_PASSWORD\nand GATEHOUSE_MAIL_FROM go with it")
 	c.AddCommand(devCodeCommand(p, &state))
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		d := &dev{process: p, listen: listen, ended: make(chan error, 2)}
+		d := &dev{process: p, listen: listen, smtp: smtp, ended: make(chan error, 2)}
 		return d.run(c.Context(), state)
 	}
 	return c
@@ -45,6 +47,8 @@ func devCommand(p process) *cobra.Command {
 type dev struct {
 	process
 	listen  string
+	smtp    string // a mail server of somebody's; empty: ours
+	mailURL string // where mails are shown
 	state   devState
 	cleanup []func() error
 	serving bool
@@ -102,6 +106,9 @@ func listenLoopback(address string) (net.Listener, error) {
 func (d *dev) prepare(ctx context.Context, port int) (cfg config, err error) {
 	cfg = config{Database: "shared-1", DatabaseConnections: 10, Region: devRegion, TenantDomain: "localhost", LogFormat: "text", development: true}
 	if cfg.Address, err = tenancy.ParseAddress(fmt.Sprintf("http://localhost:%d", port)); err != nil {
+		return config{}, err
+	}
+	if err := d.openMail(ctx, &cfg); err != nil {
 		return config{}, err
 	}
 	if err := d.openCustody(ctx, &cfg); err != nil {

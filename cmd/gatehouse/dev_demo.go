@@ -16,6 +16,7 @@ import (
 // devFile is dev.json, the facts of a development platform for scripts.
 type devFile struct {
 	URL      string      `json:"url"`
+	MailURL  string      `json:"mail_url,omitempty"` // not where mails go to a server of somebody's
 	Tenants  []devTenant `json:"tenants"`
 	Platform devPlatform `json:"platform"`
 }
@@ -63,7 +64,7 @@ func (d *dev) furnish(ctx context.Context, p *platform) (devFile, error) {
 	if err := p.provision.FinishAll(ctx, 0); err != nil {
 		return devFile{}, err
 	}
-	now := devFile{URL: p.config.Address.Origin(p.config.Address.Shared())}
+	now := devFile{URL: p.config.Address.Origin(p.config.Address.Shared()), MailURL: d.mailURL}
 	master, key, err := d.ensureTenant(ctx, p, tenancy.Tenant{Slug: tenancy.PlatformSlug, Name: "Platform", Locale: "en", Master: true}, last.Platform.APIKey)
 	if err != nil {
 		return devFile{}, err

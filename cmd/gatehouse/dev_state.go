@@ -33,6 +33,7 @@ type devSecrets struct {
 	ProvisionerPassword string  `json:"provisioner_password"`
 	Custody             string  `json:"custody"`                 // where the keys are; a platform cannot change it
 	PostgresPort        int     `json:"postgres_port,omitempty"` // of the last start
+	MailPort            int     `json:"mail_port,omitempty"`     // likewise, of the page that shows mails
 	Demo                devFile `json:"demo"`
 }
 

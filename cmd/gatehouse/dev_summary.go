@@ -17,6 +17,9 @@ func (d *dev) publish(cfg config, f devFile) error {
 	}
 	set("SHARED", f.URL)
 	set(devStateVariable, d.state.dir)
+	if f.MailURL != "" {
+		set("MAILS", f.MailURL)
+	}
 	set("PLATFORM_KEY", f.Platform.APIKey)
 	for _, t := range f.Tenants {
 		name := strings.ToUpper(string(t.Slug))
@@ -70,7 +73,12 @@ func (d *dev) summary(cfg config, f devFile) {
 			fmt.Fprintf(w, "  %-12s   %-20s %s  (%s%s)\n", "", u.Email, u.Password, u.Role, owes)
 		}
 	}
-	fmt.Fprintf(w, "\n  keys         %s\n", custodian)
+	mails := f.MailURL
+	if mails == "" {
+		mails = "handed to the server of --smtp"
+	}
+	fmt.Fprintf(w, "\n  mails        %s\n", mails)
+	fmt.Fprintf(w, "  keys         %s\n", custodian)
 	fmt.Fprintf(w, "  state        %s   (remove this folder to start afresh)\n", d.state.dir)
 	fmt.Fprintf(w, "  for scripts  dev.json there; for a shell:  . %s\n", d.state.path("env"))
 	fmt.Fprintf(w, "  log          %s\n", d.state.path("gatehouse.log"))

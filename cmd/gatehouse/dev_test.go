@@ -101,7 +101,7 @@ func checkDevFile(t *testing.T, state string, f devFile) {
 	if err := json.Unmarshal(text, &raw); err != nil {
 		t.Fatal(err)
 	}
-	want := "{platform:{api_key tenant_id} tenants:[{admin_api_key host id slug users:[{email password role}]}] url}"
+	want := "{mail_url platform:{api_key tenant_id} tenants:[{admin_api_key host id slug users:[{email password role}]}] url}"
 	if got := shape(raw); got != want {
 		t.Errorf("dev.json is\n%s, want\n%s", got, want)
 	}

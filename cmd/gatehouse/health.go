@@ -21,6 +21,7 @@ import (
 // second, or a flood of probes would take the connections that logins need.
 type health struct {
 	checks   map[string]func(context.Context) error
+	mail     string // ok, or waiting where no mail server is set: that is told, and no reason not to serve
 	draining atomic.Bool
 
 	mu      sync.Mutex
@@ -32,7 +33,11 @@ type health struct {
 const keepReadiness = time.Second
 
 func newHealth(p *platform) *health {
-	return &health{checks: map[string]func(context.Context) error{"postgres": p.db.Ready, "custody": p.custodian.Ready}}
+	mail := "ok"
+	if p.mail == nil {
+		mail = "waiting"
+	}
+	return &health{mail: mail, checks: map[string]func(context.Context) error{"postgres": p.db.Ready, "custody": p.custodian.Ready}}
 }
 
 // Mount adds both, on every host: a prober knows our address and no tenant.
@@ -58,7 +63,7 @@ func (h *health) answer(w http.ResponseWriter, r *http.Request) error {
 		problem.Write(w, rest.RequestID(r.Context()), e)
 		return nil
 	}
-	state["status"] = "ready"
+	state["status"], state["mail"] = "ready", h.mail
 	return rest.Respond(w, http.StatusOK, state)
 }
 

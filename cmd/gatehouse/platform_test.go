@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/internal/mailsink"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail"
 	"github.com/gatehouse-id/gatehouse/tenancy/tenancytest"
 )
 
@@ -33,6 +35,7 @@ type testPlatform struct {
 	platformKey string
 	install     tenancytest.Installation
 	logs        *safeBuffer
+	mails       *mailsink.Sink // takes what the platform sends
 }
 
 // testConfig is the configuration of a platform on an installation, as gatehouse dev would make it.
@@ -53,6 +56,32 @@ func testConfig(tb testing.TB, in tenancytest.Installation, address string) conf
 	}
 }
 
+// sinkMail starts a mail server for the time of the test and says how to reach it.
+func sinkMail(tb testing.TB, sink *mailsink.Sink) mailConfig {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { _ = sink.Serve(ctx, l) }()
+	tb.Cleanup(cancel)
+	return mailConfig{From: "no-reply@id.example", Server: mail.Server{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Security: mail.Plain}}
+}
+
+// mailTo waits for the n-th mail to an address, counted from 1.
+func (tp *testPlatform) mailTo(tb testing.TB, to string, n int) (m mailsink.Mail) {
+	tb.Helper()
+	eventually(tb, 30*time.Second, fmt.Sprintf("mail %d to %s", n, to), func() bool {
+		all := tp.mails.Mails(to)
+		if len(all) >= n {
+			m = all[n-1]
+		}
+		return len(all) >= n
+	})
+	return m
+}
+
 // startPlatform starts a platform on an installation of its own.
 func startPlatform(tb testing.TB) *testPlatform {
 	tb.Helper()
@@ -67,6 +96,8 @@ func startOn(tb testing.TB, in tenancytest.Installation, change func(*config)) *
 		tb.Fatal(err)
 	}
 	cfg := testConfig(tb, in, listener.Addr().String())
+	sink := &mailsink.Sink{}
+	cfg.Mail = sinkMail(tb, sink)
 	if change != nil {
 		change(&cfg)
 	}
@@ -84,7 +115,7 @@ func startOn(tb testing.TB, in tenancytest.Installation, change func(*config)) *
 		cancel()
 		p.close()
 	})
-	tp := &testPlatform{platform: p, url: cfg.Address.Origin(cfg.Address.Shared()), address: listener.Addr().String(), install: in, logs: logs}
+	tp := &testPlatform{platform: p, url: cfg.Address.Origin(cfg.Address.Shared()), address: listener.Addr().String(), install: in, logs: logs, mails: sink}
 	tp.platformKey = tp.ensurePlatformTenant(tb)
 	return tp
 }

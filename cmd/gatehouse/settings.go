@@ -84,6 +84,15 @@ var settings = []setting{
 	{name: "VAULT_PROVISIONER_KUBERNETES_ROLE", doc: "Provisioning role of Vault's Kubernetes login.",
 		set: func(c *config, s string) error { c.VaultProvisioner.KubernetesRole = s; return nil }},
 
+	{name: "SMTP_URL", doc: "Server that mails are handed to: smtp://USER@HOST:PORT with STARTTLS, or smtps:// with TLS from the start. Without one, mails wait.",
+		set: func(c *config, s string) error { return parseMailServer(s, &c.Mail.Server) }},
+	{name: "SMTP_PASSWORD", secret: true, doc: "Password of the user in SMTP_URL.",
+		set: func(c *config, s string) error { c.Mail.Password = secret(s); return nil }},
+	{name: "SMTP_CA_FILE", doc: "PEM file with the certificates that the mail server's is checked against. Default: those of the system.",
+		set: func(c *config, s string) (err error) { c.Mail.Server.CAs, err = readCertificates(s); return err }},
+	{name: "MAIL_FROM", doc: "Address that mails come from, such as no-reply@id.example. The name before it is the tenant's.",
+		set: func(c *config, s string) (err error) { c.Mail.From, err = parseMailFrom(s); return err }},
+
 	{name: "LOG_LEVEL", fallback: "info", doc: "debug, info, warn or error.",
 		set: func(c *config, s string) (err error) { c.LogLevel, err = parseLevel(s); return err }},
 	{name: "LOG_FORMAT", fallback: "json", doc: "json or text.",

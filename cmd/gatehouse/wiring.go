@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail"
 	tenantsettings "github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
@@ -44,6 +45,8 @@ type platform struct {
 	profiles   *identity.Profiles
 	apiKeys    *identity.APIKeys
 	audit      *audit.Log
+	mail       *mail.Sender // nil where no mail server is set
+	jobs       *pgxpool.Pool
 	closers    []func()
 	background sync.WaitGroup
 }
@@ -105,7 +108,28 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 		Settings: p.settings, Hosts: hosts, Now: now})
 	p.profiles = &identity.Profiles{DB: p.db, Now: now}
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}
-	return p, nil
+
+	// mail: what was posted is sent. Kinds that carry a link are composed by whoever makes the link.
+	return p, p.openMail(ctx, mail.Composers{ByKind: map[mail.Kind]mail.Composer{}, Others: identity.Greeting{}}, now)
+}
+
+func (p *platform) openMail(ctx context.Context, composers mail.Composers, now func() time.Time) (err error) {
+	if !p.config.Mail.configured() {
+		return nil
+	}
+	if p.jobs, err = tenancy.NewJobsPool(ctx, string(p.config.DatabaseURL), 3); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.jobs.Close)
+	server := p.config.Mail.Server
+	server.Password, server.Name = string(p.config.Mail.Password), string(p.config.Address.Shared())
+	transport, err := mail.NewSMTP(server, p.config.Mail.From)
+	if err != nil {
+		return err
+	}
+	p.mail = mail.NewSender(mail.SenderOptions{DB: p.db, Directory: p.directory, Settings: p.settings, Composers: composers,
+		Transport: transport, Now: now, Log: p.log})
+	return nil
 }
 
 func (p *platform) domainOptions(now func() time.Time) tenancy.DomainsOptions {
@@ -163,6 +187,11 @@ func (p *platform) openCustody() error {
 // start runs what goes on beside requests until ctx ends.
 func (p *platform) start(ctx context.Context) {
 	p.background.Go(func() { p.directory.Listen(ctx, p.log) })
+	if p.mail == nil {
+		p.log.LogAttrs(ctx, slog.LevelWarn, "mails wait: no mail server is set (GATEHOUSE_SMTP_URL)")
+	} else {
+		p.background.Go(func() { p.mail.Work(ctx, p.jobs) })
+	}
 	p.background.Go(func() {
 		for wait := 5 * time.Second; sleep(ctx, wait); wait = 30 * time.Second {
 			if err := p.provision.FinishAll(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {

@@ -1,9 +1,14 @@
 // Package mail writes to people on behalf of a tenant.
 //
-//	cause --Post--> mails, in the cause's transaction --> sent later, with links made then
+//	cause --Post--> mails, in the cause's transaction --job--> Sender: Composer --> letter --> SMTP
+//	                                                            in a transaction     after it
 //
 // What is posted says what is to be written and to whom. Texts, links and tokens are made when the mail is sent, so a stolen
 // database holds no link that works, and a mail that is tried again carries a link of its own.
+//
+// A row is there until the mail server has the mail. Whoever is killed in between leaves it to the next, so no mail is lost;
+// one that was killed after the server took the mail and before the row was gone has it sent twice, with the same
+// Message-ID.
 package mail
 
 import (
@@ -15,10 +20,11 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail/letter"
 )
 
 // Kind is what a mail is about; it names its template.
-type Kind string
+type Kind = letter.Kind
 
 // Mail is something to be written.
 type Mail struct {
@@ -26,7 +32,7 @@ type Mail struct {
 	Kind    Kind
 	User    id.User // whom it is about; zero: nobody we know
 	Address string  // whom it goes to, an address in its canonical form
-	// Data is what the text needs to know beyond the user: never a secret.
+	// Data is what the text needs to know beyond the user, by the names of the kind's fields: never a secret.
 	Data map[string]string
 	At   time.Time
 }

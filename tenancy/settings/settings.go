@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail/letter"
 )
 
 // Settings is a tenant's decisions. It is what is stored, and sent and taken as JSON.
@@ -20,6 +21,7 @@ type Settings struct {
 	Password Password `json:"password"`
 	MFA      MFA      `json:"mfa"`
 	Tokens   Tokens   `json:"tokens"`
+	Mail     Mail     `json:"mail"`
 }
 
 // Password is the rule for new passwords.
@@ -66,6 +68,7 @@ func Default() Settings {
 		MFA: MFA{Demand: Optional, Roles: []string{}, Methods: slices.Clone(Methods),
 			Authenticators: Authenticators{AllowedAAGUIDs: []string{}, AttestationRoots: []string{}}},
 		Tokens: Tokens{AccessSeconds: 600, RefreshIdleSeconds: 12 * 3600, RefreshAbsoluteSeconds: 24 * 3600, Audiences: []string{}},
+		Mail:   Mail{Templates: letter.Templates{}},
 	}
 }
 
@@ -117,6 +120,7 @@ func (s Settings) Check() map[string]string {
 		within("password.min_length", *s.Password.MinLength, 8, 64)
 	}
 	s.MFA.check(bad, within)
+	s.Mail.check(bad)
 	within("tokens.access_seconds", s.Tokens.AccessSeconds, 60, 3600)
 	within("tokens.refresh_absolute_seconds", s.Tokens.RefreshAbsoluteSeconds, 600, 30*24*3600)
 	within("tokens.refresh_idle_seconds", s.Tokens.RefreshIdleSeconds, 300, max(300, s.Tokens.RefreshAbsoluteSeconds))
@@ -171,13 +175,14 @@ func (s *Store) Read(ctx context.Context, t tenancy.Tenant) (found Settings, err
 	return found, err
 }
 
-// Write replaces a tenant's settings, which must have passed Check.
-func (s *Store) Write(ctx context.Context, by tenancy.Admitted, n Settings) error {
-	return s.db.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
+// Change replaces a tenant's settings by what over makes of them, which must pass Check.
+func (s *Store) Change(ctx context.Context, by tenancy.Admitted, over func(Settings) Settings) (n Settings, err error) {
+	err = s.db.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
 		was, err := lock(ctx, tx)
 		if err != nil {
 			return err
 		}
+		n = over(was)
 		if err := write(ctx, tx, n); err != nil {
 			return err
 		}
@@ -186,4 +191,5 @@ func (s *Store) Write(ctx context.Context, by tenancy.Admitted, n Settings) erro
 		}
 		return record(ctx, tx, by.Actor, was, n, s.now())
 	})
+	return n, err
 }

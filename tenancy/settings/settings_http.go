@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail/letter"
 )
 
 // Mount adds the operations on settings.
@@ -19,11 +20,12 @@ func (s *Store) Mount(r *mux.Router, g tenancy.Guard) {
 }
 
 // putRequest is the whole object: a member that is missing is refused and not defaulted, so that a client which knows
-// an older shape cannot reset what it does not know.
+// an older shape cannot reset what it does not know. What came later may be missing, and is then left as it is.
 type putRequest struct {
 	Password *Password `json:"password"`
 	MFA      *MFA      `json:"mfa"`
 	Tokens   *Tokens   `json:"tokens"`
+	Mail     *Mail     `json:"mail"`
 }
 
 // Validate reports bad members.
@@ -41,7 +43,10 @@ func (p *putRequest) Validate() map[string]string {
 		*list = asSet(*list)
 	}
 	p.MFA.tidy()
-	return p.settings().Check()
+	if p.Mail != nil && p.Mail.Templates == nil {
+		p.Mail.Templates = letter.Templates{}
+	}
+	return p.over(Default()).Check()
 }
 
 // asSet sorts a list and takes out what is in it twice; nil is the empty list.
@@ -53,8 +58,13 @@ func asSet(list []string) []string {
 	return list
 }
 
-func (p *putRequest) settings() Settings {
-	return Settings{Password: *p.Password, MFA: *p.MFA, Tokens: *p.Tokens}
+// over lays what was sent over the settings as they are.
+func (p *putRequest) over(s Settings) Settings {
+	s.Password, s.MFA, s.Tokens = *p.Password, *p.MFA, *p.Tokens
+	if p.Mail != nil {
+		s.Mail = *p.Mail
+	}
+	return s
 }
 
 func (s *Store) show(w http.ResponseWriter, r *http.Request, by tenancy.Admitted) error {
@@ -70,8 +80,8 @@ func (s *Store) replace(w http.ResponseWriter, r *http.Request, by tenancy.Admit
 	if err != nil {
 		return err
 	}
-	n := req.settings()
-	if err := s.Write(r.Context(), by, n); err != nil {
+	n, err := s.Change(r.Context(), by, req.over)
+	if err != nil {
 		return err
 	}
 	return rest.Respond(w, http.StatusOK, n)

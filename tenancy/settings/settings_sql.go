@@ -12,31 +12,26 @@ import (
 
 // read lays what is stored over what into holds already, so that a member added by a newer version has its default.
 func read(b *tenancy.Batch, into *Settings) {
-	b.Queue(`select document from settings`).QueryRow(func(row pgx.Row) error {
-		var text string
-		err := row.Scan(&text)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal([]byte(text), into)
-	})
+	b.Queue(`select document from settings`).QueryRow(func(row pgx.Row) error { return scan(row, into) })
 }
 
-// lock reads the settings for a change, so that what a change is said to have changed is what it did.
-func lock(ctx context.Context, tx tenancy.Tx) (Settings, error) {
-	found := Default()
+func scan(row pgx.Row, into *Settings) error {
 	var text string
-	err := tx.QueryRow(ctx, `select document from settings for update`).Scan(&text)
+	err := row.Scan(&text)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return found, nil
+		return nil
 	}
 	if err != nil {
-		return found, err
+		return err
 	}
-	return found, json.Unmarshal([]byte(text), &found)
+	return json.Unmarshal([]byte(text), into)
+}
+
+// lock reads the settings for a change, so that what a change is said to have changed is what it did, and what it leaves
+// as it is stays so. Where there are none yet, of two who change them at once the later one holds.
+func lock(ctx context.Context, tx tenancy.Tx) (Settings, error) {
+	found := Default()
+	return found, scan(tx.QueryRow(ctx, `select document from settings for update`), &found)
 }
 
 func write(ctx context.Context, tx tenancy.Tx, s Settings) error {

@@ -1,0 +1,104 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/migrations"
+)
+
+const (
+	atOnce   = 8                // mails a replica sends at a time
+	jobBound = time.Minute      // for one attempt
+	rescue   = 90 * time.Second // after which the job of a killed process is somebody else's
+	stopping = 10 * time.Second // for attempts under way when the service stops
+)
+
+// jobArgs is what a job says; migrations/jobs.sql writes it. It names the mail and holds nothing of it.
+type jobArgs struct {
+	Tenant id.Tenant `json:"tenant"`
+	Mail   uuid.UUID `json:"mail"`
+}
+
+// Kind is the name of the jobs.
+func (jobArgs) Kind() string { return "mail" }
+
+// Work sends what is posted in one database until ctx ends. The pool's connections have taken on migrations.JobsRole. Any
+// number of replicas may do it: each job is one's at a time.
+func (s *Sender) Work(ctx context.Context, pool *pgxpool.Pool) {
+	for ctx.Err() == nil {
+		if err := s.work(ctx, pool); err != nil && ctx.Err() == nil {
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "mail: the jobs cannot be read, mails wait", slog.Any("error", err))
+		}
+		pause(ctx, 2*time.Second)
+	}
+}
+
+func (s *Sender) work(ctx context.Context, pool *pgxpool.Pool) error {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{sender: s}); err != nil {
+		return err
+	}
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Schema:  migrations.JobsSchema,
+		Queues:  map[string]river.QueueConfig{"mail": {MaxWorkers: atOnce}},
+		Workers: workers, Logger: slog.New(failures{s.Log.Handler()}),
+		JobTimeout: jobBound, RescueStuckJobsAfter: rescue, SoftStopTimeout: stopping,
+		// A job that is done is of no use to anybody.
+		CompletedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: time.Hour,
+		ReindexerIndexNames: []string{}, // only the owner of the tables may
+	})
+	if err != nil {
+		return err
+	}
+	if err := client.Start(ctx); err != nil {
+		return err
+	}
+	<-client.Stopped()
+	return nil
+}
+
+type worker struct {
+	river.WorkerDefaults[jobArgs]
+	sender *Sender
+}
+
+// Work sends one mail.
+func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
+	err := w.sender.Send(ctx, job.Args.Tenant, job.Args.Mail)
+	if errors.Is(err, ErrWait) {
+		return river.JobSnooze(15 * time.Minute)
+	}
+	if err != nil {
+		w.sender.Log.LogAttrs(ctx, slog.LevelWarn, "mail: not sent, to be tried again", slog.String("tenant_id", job.Args.Tenant.String()),
+			slog.String("mail_id", job.Args.Mail.String()), slog.Int("attempt", job.Attempt), slog.Any("error", err))
+	}
+	return err
+}
+
+var waits = []time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 3 * time.Minute, 5 * time.Minute}
+
+// NextRetry is soon after the first failures, and then every ten minutes until the mail is too old to be sent. Mails that
+// failed together do not come back together.
+func (w *worker) NextRetry(job *river.Job[jobArgs]) time.Time {
+	wait := 10 * time.Minute
+	if job.Attempt <= len(waits) {
+		wait = waits[max(job.Attempt, 1)-1]
+	}
+	return time.Now().Add(wait + time.Duration(rand.Int64N(int64(wait)/5))) //nolint:gosec // spreads load, hides nothing
+}
+
+// failures passes on what the library says of its own troubles. That an attempt failed, Work has said.
+type failures struct{ slog.Handler }
+
+// Enabled leaves out the library's course of business.
+func (failures) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
