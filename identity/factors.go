@@ -13,6 +13,9 @@ import (
 type Factors interface {
 	// Owed is what the user still has to prove, or nil. A debt is recorded before it is told, bound to the proof.
 	Owed(ctx context.Context, t tenancy.Tenant, u User, p Proof) (*Debt, error)
+	// Enough reports whether a session with this proof may go on: whether the tenant, as it decides now, demands no more of
+	// the user. Nothing is recorded.
+	Enough(ctx context.Context, t tenancy.Tenant, u User, p Proof) (bool, error)
 	// InGrace reports whether the user has to set up a factor and is still in the days of grace.
 	InGrace(ctx context.Context, t tenancy.Tenant, u User) (bool, error)
 }
@@ -34,12 +37,12 @@ type Proof struct {
 	Client            Client
 }
 
-// complete reports whether the proof holds two factors.
-func (p Proof) complete() bool { return slices.Contains(p.AMR, "mfa") }
+// Complete reports whether the proof holds two factors.
+func (p Proof) Complete() bool { return slices.Contains(p.AMR, "mfa") }
 
 // acr is the authenticator assurance level of the proof (NIST SP 800-63B-4).
 func (p Proof) acr() string {
-	if p.complete() {
+	if p.Complete() {
 		return "aal2"
 	}
 	return "aal1"

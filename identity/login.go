@@ -6,16 +6,19 @@
 //	                                     |
 //	second factor, passkey, ------> Logins.Finish      mfa brings back a proof
 //	step-up                              |
-//	                               Logins.complete     the one way to a token: account state, owed factors, session,
-//	                                  |      |         signature
-//	                                Grant   Debt       tokens, or what is still to be proved
+//	                               Logins.complete     the one way to a token: account state, owed factors
+//	                                  |      |
+//	refresh token --Refresh--> Logins.issue  Debt      signature, session; or what is still to be proved
+//	                                  |
+//	                                Grant              an access token and a refresh token
 //
 // and later requests are a [Caller]: a signed-in user or an API key, checked on every request against the tenant's
 // schema, so that what was taken away is gone at once.
 //
 // Traps known here: every refusal of a login says the same and takes the same time, whatever the reason, so the work is
-// done before the reasons are looked at; neither hashing nor custody happens inside a transaction; a session is written
-// before its token is signed, and only if the account is still what it was when the first factor was proved.
+// done before the reasons are looked at; neither hashing nor custody happens inside a transaction; a token is signed before
+// its session is written and told after, and a session is written only if the account is still what it was when the first
+// factor was proved.
 package identity
 
 import (
@@ -33,8 +36,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
-// Logins signs people in.
-type Logins struct{ LoginsOptions }
+// Logins signs people in, and keeps them signed in.
+type Logins struct {
+	LoginsOptions
+	refreshKeys *tenancy.PerTenant[[]byte]
+}
 
 // LoginsOptions configures NewLogins.
 type LoginsOptions struct {
@@ -51,7 +57,11 @@ type LoginsOptions struct {
 }
 
 // NewLogins makes a Logins.
-func NewLogins(o LoginsOptions) *Logins { return &Logins{o} }
+func NewLogins(o LoginsOptions) *Logins {
+	l := &Logins{LoginsOptions: o}
+	l.refreshKeys = tenancy.NewPerTenant(l.refreshKey)
+	return l
+}
 
 // Client is where an attempt comes from, for the list of sessions its user sees.
 type Client struct {
@@ -150,51 +160,83 @@ func (l *Logins) Nobody(ctx context.Context, pw password.Password) error {
 
 // complete is the one way to a token: every login ends here, whatever it was proved by.
 func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, a account, p Proof) (Outcome, error) {
-	// The tenant was looked up before the password was hashed, and may have been suspended since.
-	standing, err := l.Directory.ByID(ctx, t.ID)
-	switch {
-	case errors.Is(err, tenancy.ErrUnknown):
-		return Outcome{}, problem.NotFound()
-	case err != nil:
+	if err := l.serving(ctx, t); err != nil {
 		return Outcome{}, err
-	case standing.State == tenancy.Suspended:
-		return Outcome{}, problem.TenantSuspended()
 	}
-	if !p.complete() {
+	if !p.Complete() {
 		debt, err := l.Factors.Owed(ctx, t, a.User, p)
 		if err != nil || debt != nil {
 			return Outcome{Debt: debt}, err
 		}
 	}
-	now := l.Now()
 	set, err := l.Settings.Of(ctx, t)
 	if err != nil {
 		return Outcome{}, err
 	}
-	s, refresh := newSession(t, p, now, set.Tokens)
-	written := false
-	err = l.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
-		if p.Session.IsZero() {
-			writeSession(b, s, p, &written)
-		} else {
-			raiseSession(b, &s, p, &written)
+	s := newSession(p, l.Now(), set.Tokens)
+	if !p.Session.IsZero() {
+		s.ID = p.Session
+		if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readExpiry(b, &s) }); err != nil {
+			return Outcome{}, err
 		}
-		queueSucceeded(ctx, b, t, s, p)
+	}
+	return l.issue(ctx, t, a.User, s, func(ctx context.Context, s *Session) error { return l.keep(ctx, t, s, p) })
+}
+
+// serving refuses a tenant that was suspended or deleted since it was looked up, which may be before a password was hashed.
+func (l *Logins) serving(ctx context.Context, t tenancy.Tenant) error {
+	standing, err := l.Directory.ByID(ctx, t.ID)
+	switch {
+	case errors.Is(err, tenancy.ErrUnknown):
+		return problem.NotFound()
+	case err == nil && standing.State == tenancy.Suspended:
+		return problem.TenantSuspended()
+	}
+	return err
+}
+
+// issue is where logins and refreshes meet, and the only place that asks for an access token. It is signed first, then the
+// session it is of is kept, and nothing is told unless it was: an outage of custody leaves what the client came with as it
+// was, and an account that changed meanwhile gets no token.
+func (l *Logins) issue(ctx context.Context, t tenancy.Tenant, u User, s Session, keep func(context.Context, *Session) error) (Outcome, error) {
+	set, err := l.Settings.Of(ctx, t)
+	if err != nil {
+		return Outcome{}, err
+	}
+	key, err := l.refreshKeys.Of(ctx, t)
+	if err != nil {
+		return Outcome{}, err
+	}
+	grace, err := l.Factors.InGrace(ctx, t, u)
+	if err != nil {
+		return Outcome{}, err
+	}
+	token, expires, err := l.Tokens.mint(ctx, t, u, s, set.Tokens, l.Now())
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := keep(ctx, &s); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Grant: &Grant{t, u.ID, token, expires, s.refreshToken(key, t), s.RefreshExpires, grace}}, nil
+}
+
+// keep writes the session of a login, or raises the one of a step-up. Errors: 401 invalid_credentials where the account was
+// suspended, deleted or given another password, or the session ended, between the first proof and now.
+func (l *Logins) keep(ctx context.Context, t tenancy.Tenant, s *Session, p Proof) error {
+	kept := false
+	err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
+		if p.Session.IsZero() {
+			writeSession(b, *s, p, &kept)
+		} else {
+			raiseSession(b, s, p, &kept)
+		}
+		queueSucceeded(ctx, b, t, *s, p)
 	})
-	if err != nil {
-		return Outcome{}, err
+	if err == nil && !kept {
+		err = l.refuse(ctx, t, p.User, accountChanged)
 	}
-	if !written {
-		// The account was suspended, deleted or given another password, or the session ended, between then and now.
-		return Outcome{}, l.refuse(ctx, t, p.User, accountChanged)
-	}
-	token, expires, err := l.Tokens.mint(ctx, t, a.User, s, set.Tokens, now)
-	if err != nil {
-		return Outcome{}, err
-	}
-	g := &Grant{t, a.User.ID, token, expires, refresh, s.RefreshExpires, false}
-	g.SetupRequired, err = l.Factors.InGrace(ctx, t, a.User)
-	return Outcome{Grant: g}, err
+	return err
 }
 
 // rehash brings a password hash to today's parameters, now that the password is at hand. It is a kindness: when it

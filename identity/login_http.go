@@ -14,10 +14,13 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-// Mount adds signing in.
+// Mount adds signing in, and staying so.
 func (l *Logins) Mount(r *mux.Router, f tenancy.Front) {
 	r.Handle("/v1/auth/login", rest.Methods{
 		http.MethodPost: func(w http.ResponseWriter, r *http.Request) error { return l.login(w, r, f) },
+	})
+	r.Handle("/v1/auth/refresh", rest.Methods{
+		http.MethodPost: func(w http.ResponseWriter, r *http.Request) error { return l.refresh(w, r, f) },
 	})
 }
 

@@ -51,23 +51,36 @@ func writeSession(b *tenancy.Batch, s Session, p Proof, written *bool) {
 		b.Queue(`delete from sessions where id in (select id from sessions where expires_at <= $1 limit 50 for update skip locked)`, s.Created)
 		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2 limit 50)`, s.User, maxSessions-1)
 	}
-	b.Queue(`insert into sessions (id, user_id, amr, acr, auth_time, created_at, expires_at, client_ip, user_agent, refresh_hash, refresh_expires_at)
-		select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $11 from users u
-		where u.id = $2 and u.active and u.credential_version = $12 for share`,
+	b.Queue(`insert into sessions (id, user_id, amr, acr, auth_time, created_at, expires_at, client_ip, user_agent,
+			refreshed_at, refresh_expires_at, refresh_seed, refresh_generation)
+		select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 from users u
+		where u.id = $2 and u.active and u.credential_version = $14 for share`,
 		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.Created, s.Expires, nullAddr(s.Client.IP), s.Client.UserAgent,
-		s.RefreshHash, s.RefreshExpires, p.CredentialVersion).
+		s.Refreshed, s.RefreshExpires, s.seed, s.generation, p.CredentialVersion).
 		Exec(func(tag pgconn.CommandTag) error { *written = tag.RowsAffected() == 1; return nil })
 }
 
-// raiseSession gives a session the assurance of a step-up and a refresh token in place of the one it had; how long the
+// readExpiry leaves s as it is where there is no such session.
+func readExpiry(b *tenancy.Batch, s *Session) {
+	b.Queue(`select expires_at from sessions where id = $1`, s.ID).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&s.Expires)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+}
+
+// raiseSession gives a session the assurance of a step-up and the successor of the refresh token it had; how long the
 // session lasts does not change. The guard is that of writeSession.
 func raiseSession(b *tenancy.Batch, s *Session, p Proof, written *bool) {
-	b.Queue(`update sessions s set amr = $3, acr = $4, auth_time = $5, refresh_hash = $6, refresh_expires_at = least($7, s.expires_at)
-		from users u where s.id = $1 and s.user_id = $2 and u.id = $2 and u.active and u.credential_version = $8 and s.expires_at > $9
-		returning s.created_at, s.expires_at, s.refresh_expires_at`,
-		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.RefreshHash, s.RefreshExpires, p.CredentialVersion, s.Created).
+	b.Queue(`update sessions s set amr = $3, acr = $4, auth_time = $5, refreshed_at = $6, refresh_expires_at = least($7, s.expires_at),
+			refresh_seed = coalesce(s.refresh_seed, $8), refresh_generation = s.refresh_generation + 1
+		from users u where s.id = $1 and s.user_id = $2 and u.id = $2 and u.active and u.credential_version = $9 and s.expires_at > $6
+		returning s.created_at, s.expires_at, s.refresh_expires_at, s.refresh_seed, s.refresh_generation`,
+		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.Refreshed, s.RefreshExpires, s.seed, p.CredentialVersion).
 		QueryRow(func(row pgx.Row) error {
-			err := row.Scan(&s.Created, &s.Expires, &s.RefreshExpires)
+			err := row.Scan(&s.Created, &s.Expires, &s.RefreshExpires, &s.seed, &s.generation)
 			*written = err == nil
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil

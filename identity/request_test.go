@@ -10,6 +10,7 @@ import (
 func TestEveryRequestTypeCanBeDecoded(t *testing.T) {
 	t.Parallel()
 	strictjson.Check[loginRequest]()
+	strictjson.Check[refreshRequest]()
 	strictjson.Check[createUserRequest]()
 	strictjson.Check[updateUserRequest]()
 	strictjson.Check[suspendUserRequest]()

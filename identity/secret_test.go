@@ -19,20 +19,13 @@ func TestASecretIsKeptAsItsHashAlone(t *testing.T) {
 	if !bytes.Equal(k.hash, hashSecret(raw)) || len(k.hash) != 32 || !strings.HasPrefix(raw, k.Prefix) || len(raw)-len(k.Prefix) < 22 {
 		t.Errorf("%d characters of %q are unknown to whoever reads the database", len(raw)-len(k.Prefix), k.Prefix)
 	}
-	s, refresh := newSession(tenant, Proof{}, now, settings.Default().Tokens)
-	if !bytes.Equal(s.RefreshHash, hashSecret(refresh)) || !strings.HasPrefix(refresh, refreshPrefix) || refresh == raw {
-		t.Error("a refresh token")
-	}
-	if again, _ := newSession(tenant, Proof{}, now, settings.Default().Tokens); again.ID == s.ID || bytes.Equal(again.RefreshHash, s.RefreshHash) {
-		t.Error("two sessions are alike")
-	}
 }
 
 func TestARefreshTokenNeverOutlivesItsSession(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for _, l := range []settings.Tokens{settings.Default().Tokens, {RefreshIdleSeconds: 3600, RefreshAbsoluteSeconds: 60}} {
-		s, _ := newSession(tenancy.Tenant{}, Proof{}, now, l)
+		s := newSession(Proof{}, now, l)
 		if s.RefreshExpires.After(s.Expires) || !s.Expires.Equal(now.Add(l.RefreshAbsolute())) {
 			t.Errorf("%+v: token until %s, session until %s", l, s.RefreshExpires, s.Expires)
 		}

@@ -22,28 +22,28 @@ type Session struct {
 	ACR            string
 	AuthTime       time.Time
 	Created        time.Time
-	Expires        time.Time
-	Client         Client
-	RefreshHash    []byte
-	RefreshExpires time.Time
+	Expires        time.Time // whatever is done with it
+	Client         Client    // that signed in
+	Refreshed      time.Time // when its newest refresh token was made
+	RefreshExpires time.Time // unless it is refreshed before
+
+	seed       []byte // of its refresh tokens, see refreshToken
+	generation int    // of the newest of them, from 1
 }
 
-// refreshPrefix begins every refresh token, so that secret scanners recognise one.
-const refreshPrefix = "ghr_"
+// newSession makes a session that begins now.
+func newSession(p Proof, now time.Time, l settings.Tokens) Session {
+	return Session{
+		ID: id.NewSession(), User: p.User, AMR: p.AMR, ACR: p.acr(), AuthTime: p.AuthTime, Client: p.Client,
+		Created: now, Expires: now.Add(l.RefreshAbsolute()),
+		Refreshed: now, RefreshExpires: now.Add(min(l.RefreshIdle(), l.RefreshAbsolute())),
+		seed: newSeed(), generation: 1,
+	}
+}
 
-// newSession makes a session and its first refresh token, of which only a hash is kept. A plain SHA-256 is enough for
-// a secret of 256 random bits. For a step-up it is what the session there is to become.
-func newSession(t tenancy.Tenant, p Proof, now time.Time, l settings.Tokens) (Session, string) {
-	refresh := newSecret(refreshPrefix, t)
-	s := Session{
-		ID: p.Session, User: p.User, AMR: p.AMR, ACR: p.acr(), AuthTime: p.AuthTime,
-		Created: now, Expires: now.Add(l.RefreshAbsolute()), Client: p.Client,
-		RefreshHash: hashSecret(refresh), RefreshExpires: now.Add(min(l.RefreshIdle(), l.RefreshAbsolute())),
-	}
-	if s.ID.IsZero() {
-		s.ID = id.NewSession()
-	}
-	return s, refresh
+// proof is what the session has proved.
+func (s Session) proof() Proof {
+	return Proof{User: s.User, AMR: s.AMR, AuthTime: s.AuthTime, Session: s.ID}
 }
 
 // newSecret makes an opaque credential of 256 random bits.

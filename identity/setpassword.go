@@ -24,6 +24,6 @@ func (s *Users) SetPassword(ctx context.Context, t tenancy.Tenant, u id.User, pw
 		if err := setPassword(ctx, tx, u, hash, verified, s.Now()); err != nil {
 			return err
 		}
-		return endSessions(ctx, tx, u)
+		return EndSessions(ctx, tx, u, id.Session{})
 	})
 }

@@ -45,14 +45,14 @@ type Tokens struct {
 	Now     func() time.Time
 }
 
-// mint signs an access token with the tenant's own key, which stays in custody.
+// mint signs an access token with the tenant's own key, which stays in custody. A token does not outlive its session.
 func (k *Tokens) mint(ctx context.Context, t tenancy.Tenant, u User, s Session, l settings.Tokens, now time.Time) (string, time.Time, error) {
 	keys, err := k.Keyring.Of(ctx, t)
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	issuer := k.Address.Issuer(t)
-	expires := now.Add(l.Access()).Truncate(time.Second).UTC()
+	expires := earlier(now.Add(l.Access()), s.Expires).Truncate(time.Second).UTC()
 	token := jwt.NewWithClaims(jwt.GetSigningMethod(string(keys.Active.Algorithm)), Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: issuer, Subject: u.ID.String(), Audience: append(jwt.ClaimStrings{issuer}, l.Audiences...), ID: rand.Text(),

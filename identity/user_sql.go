@@ -100,11 +100,6 @@ func updateUser(ctx context.Context, tx tenancy.Tx, u id.User, c UserChange, now
 		where id = $1 returning `+userColumns+`, avatar`, u, c.Name, c.Roles, c.Active, now))
 }
 
-func endSessions(ctx context.Context, tx tenancy.Tx, u id.User) error {
-	_, err := tx.Exec(ctx, `delete from sessions where user_id = $1`, u)
-	return err
-}
-
 func deleteUser(ctx context.Context, tx tenancy.Tx, u id.User) error {
 	_, err := tx.Exec(ctx, `delete from users where id = $1`, u)
 	return err

@@ -82,6 +82,20 @@ func (f *Factors) Owed(ctx context.Context, t tenancy.Tenant, u identity.User, p
 	return nil, nil
 }
 
+// Enough reports whether a session with this proof may go on. A session that was begun with a password goes on after its
+// user has set up a factor in it, but not where the tenant demands that one be proved.
+func (f *Factors) Enough(ctx context.Context, t tenancy.Tenant, u identity.User, p identity.Proof) (bool, error) {
+	if p.Complete() {
+		return true, nil
+	}
+	set, err := f.Settings.Of(ctx, t)
+	if err != nil {
+		return false, err
+	}
+	demanded, grace := set.MFA.Demands(roleNames(u), u.CreatedAt, f.Now())
+	return !demanded || grace, nil
+}
+
 // InGrace reports whether the user has to set up a factor and is still in the days of grace.
 func (f *Factors) InGrace(ctx context.Context, t tenancy.Tenant, u identity.User) (bool, error) {
 	set, err := f.Settings.Of(ctx, t)

@@ -20,22 +20,42 @@ func FormatSecret(prefix string, t id.Tenant, secret []byte) string {
 	return prefix + secretEncoding.EncodeToString(t[:]) + "_" + base64.RawURLEncoding.EncodeToString(secret)
 }
 
+// ParseSecret is the secret of what FormatSecret made. It takes one spelling and no other: decoders skip line feeds and
+// ignore spare bits, and a credential with two spellings would be two to whoever compares texts.
+func ParseSecret(prefix string, t id.Tenant, text string) (secret []byte, ok bool) {
+	rest, ok := strings.CutPrefix(text, FormatSecret(prefix, t, nil))
+	if !ok || len(rest) > maxSecret {
+		return nil, false
+	}
+	secret, err := base64.RawURLEncoding.Strict().DecodeString(rest)
+	if err != nil || base64.RawURLEncoding.EncodedLen(len(secret)) != len(rest) {
+		return nil, false
+	}
+	return secret, true
+}
+
+// maxSecret bounds the text of a secret that is worth decoding.
+const maxSecret = 256
+
 // claimedByKey is the tenant that an API key says it belongs to.
-func claimedByKey(key string) Claimed {
-	rest, ok := strings.CutPrefix(key, KeyPrefix)
+func claimedByKey(key string) Claimed { return claimedBy(KeyPrefix, key) }
+
+// claimedBy is the tenant that an opaque credential of one kind says it belongs to.
+func claimedBy(prefix, text string) Claimed {
+	rest, ok := strings.CutPrefix(text, prefix)
 	if !ok {
 		return Claimed{}
 	}
-	text, _, ok := strings.Cut(rest, "_")
-	if !ok || len(text) != secretEncoding.EncodedLen(len(id.Tenant{})) {
+	name, _, ok := strings.Cut(rest, "_")
+	if !ok || len(name) != secretEncoding.EncodedLen(len(id.Tenant{})) {
 		return Claimed{}
 	}
 	var t id.Tenant
 	// Encoded again it must be the same: the decoder skips line feeds and ignores spare bits.
-	if _, err := secretEncoding.Decode(t[:], []byte(text)); err != nil || secretEncoding.EncodeToString(t[:]) != text {
+	if _, err := secretEncoding.Decode(t[:], []byte(name)); err != nil || secretEncoding.EncodeToString(t[:]) != name {
 		return Claimed{}
 	}
-	return Claimed{t, true}
+	return Claimed{Tenant: t, OK: true}
 }
 
 // claimedByToken is the tenant_id claim of a JWT whose signature nobody has checked yet.
@@ -56,5 +76,5 @@ func claimedByToken(token string) Claimed {
 		return Claimed{}
 	}
 	t, err := id.ParseTenant(claims.Tenant)
-	return Claimed{t, err == nil}
+	return Claimed{Tenant: t, OK: err == nil}
 }

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -21,6 +22,16 @@ type Hints struct {
 type Claimed struct {
 	Tenant id.Tenant
 	OK     bool // false: the credential is malformed and names nobody
+
+	token bool // one that stands in the body, and is refused as what the operation is about
+}
+
+// refused is the answer where the tenant of a request is to come from a credential that names nobody, or a deleted tenant.
+func (c Claimed) refused() error {
+	if c.token {
+		return problem.InvalidToken(problem.KindUnauthenticated)
+	}
+	return problem.BadCredential()
 }
 
 // Site is a request whose host has been recognised: a tenant's own host, or the platform's shared one.
@@ -65,6 +76,15 @@ func (s Site) Anonymous() Site {
 	return s
 }
 
+// Presenting is the site of a request whose body holds an opaque credential, which names the tenant as one in a header
+// would. Where nothing else does and this one cannot, the answer is 401 invalid_token.
+func (s Site) Presenting(prefix, token string) Site {
+	c := claimedBy(prefix, token)
+	c.token = true
+	s.hints.Credential = append(slices.Clip(s.hints.Credential), c)
+	return s
+}
+
 // Shared reports whether the request came to the platform's shared host.
 func (s Site) Shared() bool { return s.own.ID.IsZero() }
 
@@ -103,11 +123,11 @@ func (s Site) named(ctx context.Context, bodySlug *string) (Tenant, error) {
 	case len(s.hints.Credential) > 0 && !s.anonymous:
 		claimed := s.hints.Credential[0]
 		if !claimed.OK {
-			return Tenant{}, problem.BadCredential()
+			return Tenant{}, claimed.refused()
 		}
 		t, err := s.directory.ByID(ctx, claimed.Tenant)
 		if errors.Is(err, ErrUnknown) {
-			return Tenant{}, problem.BadCredential() // a deleted tenant's credential is no credential
+			return Tenant{}, claimed.refused() // a deleted tenant's credential is no credential
 		}
 		return t, err
 	default:

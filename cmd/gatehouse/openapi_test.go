@@ -103,6 +103,8 @@ func (o describedOperation) example() request {
 		rq.path += "?method_type=webauthn_fido"
 	case o.OperationID == "login": // the example names a tenant, which is not this one
 		rq.body = map[string]any{"email": "nobody@people.example", "password": goodPassword}
+	case o.OperationID == "refresh": // likewise
+		rq.body = map[string]any{"refresh_token": "ghr_of_nobody"}
 	case o.OperationID == "createTenant":
 		rq.body = map[string]any{"name": "Test", "slug": "t" + strings.ToLower(rand.Text()[:12])}
 	case o.OperationID == "createAPIKey": // what a key with this scope alone may create
@@ -320,6 +322,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Cleanup(func() { d.checkAllSeen(t) }) // runs when all parts are done
 	for name, part := range map[string]func(*testing.T, *testPlatform){
 		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
+		"sessions": d.sessions,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
 		"audit log": d.auditLog,
 	} {

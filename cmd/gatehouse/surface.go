@@ -21,6 +21,7 @@ func (p *platform) handler(h *health) http.Handler {
 	(&identity.Discovery{Front: p.front, Address: p.config.Address, Keyring: p.keyring}).Mount(r)
 
 	p.logins.Mount(r, p.front)
+	p.sessions.Mount(r, p.guard)
 	identity.MountProviders(r, p.front, p.directory, p.settings)
 	p.profiles.Mount(r, p.guard)
 

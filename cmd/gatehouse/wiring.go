@@ -40,6 +40,7 @@ type platform struct {
 	factors    *mfa.Factors
 	desk       *mfa.Desk
 	logins     *identity.Logins
+	sessions   *identity.Sessions
 	guard      *identity.Guard
 	users      *identity.Users
 	profiles   *identity.Profiles
@@ -102,6 +103,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams)
 	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
 		Settings: p.settings, Tokens: tokens, Factors: p.factors, Patience: patience, Now: now, Log: log})
+	p.sessions = &identity.Sessions{DB: p.db, Now: now}
 	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}
 	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,

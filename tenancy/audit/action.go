@@ -11,7 +11,10 @@ var actions = map[Action]string{
 	"login.succeeded": "a user signed in; amr says by what, session names the session",
 	"login.failed":    "somebody could not sign in; reason says why",
 
-	"session.stepped_up": "a signed-in user proved more; amr says what",
+	"session.stepped_up":     "a signed-in user proved more; amr says what",
+	"session.ended":          "a user signed out, here or elsewhere; session names the session",
+	"session.reuse_detected": "a refresh token was used that had been used before, and its session was ended; session names it",
+	"sessions.revoked":       "a user was signed out everywhere, by themselves or an administrator; sessions says how many there were",
 
 	"user.created":       "a user was added",
 	"user.updated":       "something of a user was changed; fields says what",
