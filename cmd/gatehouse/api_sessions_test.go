@@ -38,8 +38,8 @@ func (tt testTenant) lateness(tb testing.TB, token string, by time.Duration) {
 	tt.exec(tb, `update sessions set refreshed_at = refreshed_at - $2::interval where id = $1`, claimsOf(tb, token)["sid"], by)
 }
 
-// events counts the entries of an action about a user.
-func (tt testTenant) events(tb testing.TB, action, user string) int {
+// recorded counts the entries of an action about a user.
+func (tt testTenant) recorded(tb testing.TB, action, user string) int {
 	tb.Helper()
 	return tt.count(tb, `select count(*) from audit_log where action = $1 and resource_id = $2`, action, user)
 }
@@ -116,7 +116,7 @@ func TestALostAnswerIsGivenAgainForTenSeconds(t *testing.T) {
 			t.Errorf("the access token beside %s still holds", name)
 		}
 	}
-	if n := tt.events(t, "session.reuse_detected", user); n != 1 {
+	if n := tt.recorded(t, "session.reuse_detected", user); n != 1 {
 		t.Errorf("%d entries of one reuse", n)
 	}
 }
@@ -139,7 +139,7 @@ func TestAnyEarlierTokenEndsTheSessionAtOnce(t *testing.T) {
 	if tt.works(t, a.text("token")) {
 		t.Error("the session goes on")
 	}
-	if n := tt.events(t, "session.reuse_detected", user); n != 1 {
+	if n := tt.recorded(t, "session.reuse_detected", user); n != 1 {
 		t.Errorf("%d entries of one reuse", n)
 	}
 }

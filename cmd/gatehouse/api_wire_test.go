@@ -26,7 +26,7 @@ var paths = map[string]string{
 	"/v1/users/me/sessions":                 "GET, HEAD",
 	"/v1/users/me/sessions/" + nobodysID:    "DELETE",
 	"/v1/auth/providers":                    "GET, HEAD",
-	"/v1/users/me/profile":                  "GET, HEAD",
+	"/v1/users/me/profile":                  "GET, HEAD, PUT",
 	"/v1/users":                             "GET, HEAD, POST",
 	"/v1/users/" + nobodysID:                "DELETE, GET, HEAD, PUT",
 	"/v1/users/" + nobodysID + "/suspend":   "POST",

@@ -15,7 +15,7 @@ import (
 
 // promised are codes that the vocabulary has for operations yet to come.
 var promised = map[string]bool{
-	"policy_denied": true, "invalid_token": true,
+	"policy_denied": true,
 }
 
 // A code that nobody sends would make clients handle what cannot happen; one that is not described would surprise them.
