@@ -19,7 +19,7 @@ func errWrongPassword() error {
 
 // ChangePassword gives the caller another password in exchange for the one they have. Their other sessions end, and with
 // them every login under way; the one they ask in goes on, so that whoever changes a password because somebody else knows
-// it is the one who stays. Errors: 403 reauthentication_required; 400 invalid_credentials, weak_password; 503.
+// it is the one who stays. Errors: 403 reauthentication_required; 400 invalid_credentials, weak_password; 429 as at a login, whose count it shares; 503.
 func (s *Users) ChangePassword(ctx context.Context, by Caller, current, fresh password.Password) error {
 	if err := by.Fresh(s.Now()); err != nil {
 		return err
@@ -28,11 +28,14 @@ func (s *Users) ChangePassword(ctx context.Context, by Caller, current, fresh pa
 	if err := s.DB.InBatch(ctx, by.Tenant, func(b *tenancy.Batch) { readAccountByID(b, by.User.ID, &a) }); err != nil {
 		return err
 	}
-	right, _, err := s.Hasher.Verify(ctx, by.Tenant.ID, by.User.ID, current, a.Hash, pepper(s.Keys, by.Tenant))
+	right, err := s.Throttle.Check(ctx, by.Tenant, a.User, func(ctx context.Context) (bool, error) {
+		ok, _, err := s.Hasher.Verify(ctx, by.Tenant.ID, by.User.ID, current, a.Hash, pepper(s.Keys, by.Tenant))
+		return ok && a.User.AuthProvider == ProviderLocal, hashingError(err)
+	})
 	if err != nil {
-		return hashingError(err)
+		return err
 	}
-	if !right || a.User.AuthProvider != ProviderLocal {
+	if !right {
 		return errWrongPassword()
 	}
 	hash, err := s.hash(ctx, by.Tenant, a.User, fresh)

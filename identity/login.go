@@ -51,6 +51,7 @@ type LoginsOptions struct {
 	Keys      custody.Custodian
 	Tokens    *Tokens
 	Factors   Factors
+	Throttle  *Throttle
 	Patience  time.Duration // bounds a login with all its waits, for Postgres, for the gate and for custody
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -103,19 +104,29 @@ func errEmailNotVerified() error {
 
 // Password signs in by e-mail address and password. Errors: 401 invalid_credentials for an unknown address, a wrong
 // password, and an account that is suspended or has no password, all with the same work done; 403 email_not_verified; 503
-// while Postgres or custody cannot answer or too many passwords wait to be hashed.
+// while Postgres or custody cannot answer or too many passwords wait to be hashed; 429 while the account or the client's
+// network has to wait, whatever the password.
 func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw password.Password, c Client) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
 	var a account
-	if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readAccount(b, e, &a) }); err != nil {
+	try, err := l.Throttle.Begin(ctx, t, Named(e), c.IP, func(b *tenancy.Batch) { readAccount(b, e, &a) })
+	if err != nil {
 		return Outcome{}, err
 	}
 	ok, stale, err := l.Hasher.Verify(ctx, t.ID, a.User.ID, pw, a.Hash, pepper(l.Keys, t))
 	if err != nil {
+		l.Throttle.Refund(ctx, t, try)
 		return Outcome{}, hashingError(err)
 	}
-	if why := a.refusal(ok); why != "" {
+	why := a.refusal(ok)
+	if why != "" && why != emailNotVerified {
+		return Outcome{}, l.wrong(ctx, t, try, a.User, why)
+	}
+	if err := l.Throttle.Right(ctx, t, try); err != nil {
+		return Outcome{}, err
+	}
+	if why == emailNotVerified {
 		return Outcome{}, l.refuse(ctx, t, a.User.ID, why)
 	}
 	o, err := l.complete(ctx, t, a, Proof{User: a.User.ID, AMR: []string{"pwd"}, AuthTime: l.Now(), CredentialVersion: a.CredentialVersion, Client: c})
@@ -141,7 +152,7 @@ func (l *Logins) Finish(ctx context.Context, t tenancy.Tenant, p Proof) (Outcome
 // Nobody is Password for an address whose tenant nobody knows: the same answer after the same work, done with the
 // platform tenant's schema and key. Nobody waits in a line of their own, so that a flood of them leaves the platform's
 // administrators alone.
-func (l *Logins) Nobody(ctx context.Context, pw password.Password) error {
+func (l *Logins) Nobody(ctx context.Context, e Email, pw password.Password, c Client) error {
 	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
 	platform, err := l.Directory.BySlug(ctx, tenancy.PlatformSlug)
@@ -149,13 +160,15 @@ func (l *Logins) Nobody(ctx context.Context, pw password.Password) error {
 		return problem.Unavailable(time.Second, err)
 	}
 	var a account
-	if err := l.DB.InBatch(ctx, platform, func(b *tenancy.Batch) { readAccount(b, "", &a) }); err != nil {
+	try, err := l.Throttle.Begin(ctx, platform, homeless(e), c.IP, func(b *tenancy.Batch) { readAccount(b, "", &a) })
+	if err != nil {
 		return err
 	}
 	if _, _, err := l.Hasher.Verify(ctx, id.Tenant{}, a.User.ID, pw, a.Hash, pepper(l.Keys, platform)); err != nil {
+		l.Throttle.Refund(ctx, platform, try)
 		return hashingError(err)
 	}
-	return l.refuse(ctx, platform, id.User{}, unknownDomain)
+	return l.wrong(ctx, platform, try, User{}, unknownDomain)
 }
 
 // complete is the one way to a token: every login ends here, whatever it was proved by.

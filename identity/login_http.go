@@ -93,7 +93,7 @@ func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) 
 	if problem.Is(err, "tenant_required") {
 		// The third way to say a tenant: the domain of the address, if a tenant has proved it is its people's.
 		if t, err = l.byEmail(r, site, req.email); problem.Is(err, "not_found") {
-			return l.Nobody(r.Context(), req.password)
+			return l.Nobody(r.Context(), req.email, req.password, ClientOf(r))
 		}
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -46,10 +47,7 @@ func (a account) refusal(ok bool) refusal {
 // refuse records a login that failed, and is the answer to it. The entry is committed before the answer is given, and the
 // same is done for every reason, so that they take the same time.
 func (l *Logins) refuse(ctx context.Context, t tenancy.Tenant, u id.User, why refusal) error {
-	e := audit.Event{Action: "login.failed", Actor: audit.Actor{Type: audit.ByAnonymous}, At: l.Now()}.With("reason", why)
-	if !u.IsZero() {
-		e = e.User(u)
-	}
+	e := failedLogin(u, why, l.Now())
 	if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { audit.Queue(ctx, b, t, e) }); err != nil {
 		return err
 	}
@@ -57,6 +55,23 @@ func (l *Logins) refuse(ctx context.Context, t tenancy.Tenant, u id.User, why re
 		return errEmailNotVerified()
 	}
 	return problem.InvalidCredentials()
+}
+
+// wrong is refuse for what counts as a wrong password: the entry is in the batch that counts it.
+func (l *Logins) wrong(ctx context.Context, t tenancy.Tenant, y Try, u User, why refusal) error {
+	e := failedLogin(u.ID, why, l.Now())
+	if err := l.Throttle.Wrong(ctx, t, y, u, func(b *tenancy.Batch) { audit.Queue(ctx, b, t, e) }); err != nil {
+		return err
+	}
+	return problem.InvalidCredentials()
+}
+
+func failedLogin(u id.User, why refusal, at time.Time) audit.Event {
+	e := audit.Event{Action: "login.failed", Actor: audit.Actor{Type: audit.ByAnonymous}, At: at}.With("reason", why)
+	if u.IsZero() {
+		return e
+	}
+	return e.User(u)
 }
 
 // queueSucceeded records a login or a step-up, if it has become one: the session stands as this batch wrote it.

@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-// SetPassword gives a user another password and signs them out everywhere; verified says, too, that the address is
+// SetPassword gives a user another password, ends the wait for the next try and signs them out everywhere; verified says, too, that the address is
 // theirs. It is for operators: an owner who has no password yet, and people who are locked out. Errors: 400
 // weak_password, 404 not_found, 503.
 func (s *Users) SetPassword(ctx context.Context, t tenancy.Tenant, u id.User, pw password.Password, verified bool) error {
@@ -22,6 +22,9 @@ func (s *Users) SetPassword(ctx context.Context, t tenancy.Tenant, u id.User, pw
 	}
 	return s.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
 		if err := setPassword(ctx, tx, u, hash, verified, s.Now()); err != nil {
+			return err
+		}
+		if err := ForgetFailures(ctx, tx, u); err != nil {
 			return err
 		}
 		return EndSessions(ctx, tx, u, id.Session{})

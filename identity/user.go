@@ -46,6 +46,7 @@ type UsersOptions struct {
 	Repeat   *tenancy.Repeat
 	Hasher   *password.Hasher
 	Keys     custody.Custodian
+	Throttle *Throttle
 	Settings *settings.Store
 	Hosts    *tenancy.PerTenant[[]tenancy.Host]
 	Breaches password.Breaches // nil: none
@@ -164,6 +165,9 @@ func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
 		if err := deleteUser(ctx, tx, u); err != nil {
 			return err
 		}
+		if err := ForgetFailures(ctx, tx, u); err != nil {
+			return err
+		}
 		return audit.Record(ctx, tx, audit.Event{Action: "user.deleted", Actor: by.Actor(), At: s.Now()}.User(u))
 	})
 }
@@ -172,6 +176,14 @@ func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
 func (c Caller) MayReset(was User) error {
 	inactive := false
 	return c.mayChange(was, UserChange{Active: &inactive})
+}
+
+// MayUnlock refuses whoever may not touch the user's rights: forgetting failures lets them be guessed at.
+func (c Caller) MayUnlock(u User) error {
+	if !c.mayTouch(u.Roles) {
+		return problem.Forbidden()
+	}
+	return nil
 }
 
 // mayChange is the rule that nobody touches a right above their own, and nobody else the owner's standing.

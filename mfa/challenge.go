@@ -84,10 +84,6 @@ type guard struct {
 	consecutive  int
 }
 
-// maxConsecutive is how many wrong answers in a row an account takes before somebody has to reset it (NIST SP 800-63B-4
-// section 3.2.2).
-const maxConsecutive = 100
-
 // try counts a try and gives the challenge to be tried at. The count comes first: an answer that was looked at before
 // it was counted could be looked at a hundred times at once. Errors: 401 challenge_expired for an id that is unknown,
 // expired, used up or for something else; 429 while the account has to wait. also reads what the answer is judged by, in
@@ -110,7 +106,7 @@ func (f *Factors) try(ctx context.Context, t tenancy.Tenant, id string, kinds []
 		return attempt{}, err
 	case counted:
 		return a, nil
-	case g.consecutive >= maxConsecutive:
+	case g.consecutive >= identity.MaxConsecutive:
 		return attempt{}, problem.RateLimited(time.Hour)
 	case g.blockedUntil.After(now):
 		return attempt{}, problem.RateLimited(g.blockedUntil.Sub(now))

@@ -60,28 +60,24 @@ func optional(scan func(pgx.Row) error, found *bool) func(pgx.Row) error {
 	}
 }
 
-// countTry counts a try against the account and the challenge, in one statement and before the answer is looked at. The
-// first five wrong answers are free; after the n-th, 2^(n-5) seconds have to pass, 900 at most. What came in that time is
-// neither counted nor looked at. After a day of quiet the waiting starts over; the number of wrong answers in a row does
-// not.
+var countTrySQL = `with c as (
+		select id_hash, user_id from challenges
+		where id_hash = $1 and purpose = any($2) and methods && $3 and expires_at > $4 and tries < $5
+		for update
+	), g as (
+		insert into factor_failures as f (user_id, failures, consecutive, last_at, blocked_until)
+		select user_id, 1, 1, $4, $4 from c
+		on conflict (user_id) do update set ` + identity.CountAgain(`$4`, `last_at`) + `
+		where f.blocked_until <= $4 and f.consecutive < $6
+		returning user_id
+	)
+	update challenges set tries = tries + 1 where id_hash in (select id_hash from c) and exists (select from g)
+	returning ` + challengeColumns
+
+// countTry counts a try against the account and the challenge, in one statement and before the answer is looked at. What
+// comes in a time of waiting is neither counted nor looked at.
 func countTry(b *tenancy.Batch, hash []byte, purposes []purpose, kinds []string, now time.Time, into *challenge, counted *bool) {
-	b.Queue(`with c as (
-			select id_hash, user_id from challenges
-			where id_hash = $1 and purpose = any($2) and methods && $3 and expires_at > $4 and tries < $5
-			for update
-		), g as (
-			insert into factor_failures as f (user_id, failures, consecutive, last_at, blocked_until)
-			select user_id, 1, 1, $4, $4 from c
-			on conflict (user_id) do update set
-				failures = case when f.last_at < $4 - interval '24 hours' then 1 else f.failures + 1 end,
-				consecutive = f.consecutive + 1, last_at = $4,
-				blocked_until = case when f.last_at < $4 - interval '24 hours' or f.failures < 5 then $4
-					else $4 + least(900, power(2, least(f.failures, 20) - 4)) * interval '1 second' end
-			where f.blocked_until <= $4 and f.consecutive < $6
-			returning user_id
-		)
-		update challenges set tries = tries + 1 where id_hash in (select id_hash from c) and exists (select from g)
-		returning `+challengeColumns, hash, purposes, kinds, now, challengeTries, maxConsecutive).
+	b.Queue(countTrySQL, hash, purposes, kinds, now, challengeTries, identity.MaxConsecutive).
 		QueryRow(optional(into.scan, counted))
 }
 

@@ -27,6 +27,7 @@ func (f *Factors) Mount(r *mux.Router, g *identity.Guard) {
 	r.Handle("/v1/users/me/mfa/{id}", rest.Methods{http.MethodDelete: g.User(f.remove)})
 	r.Handle("/v1/auth/step-up", rest.Methods{http.MethodPost: g.User(f.stepUp)})
 	r.Handle("/v1/users/{id}/reset-mfa", rest.Methods{http.MethodPost: g.Admin("users:write", f.reset)})
+	r.Handle("/v1/users/{id}/unlock", rest.Methods{http.MethodPost: g.Admin("users:write", f.unlock)})
 }
 
 type factorBody struct {

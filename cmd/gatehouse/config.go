@@ -44,8 +44,9 @@ type config struct {
 	LogFormat     string
 	ShutdownDelay time.Duration
 
-	development bool // made by gatehouse dev and not read from settings
-	patient     bool // made by tests: a busy machine is not an overloaded service
+	development bool             // made by gatehouse dev and not read from settings
+	now         func() time.Time // made by tests; nil is the machine's clock
+	patient     bool             // made by tests: a busy machine is not an overloaded service
 }
 
 // secret is text that never prints.

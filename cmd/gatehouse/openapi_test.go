@@ -227,7 +227,7 @@ func (rq request) build(t *testing.T, tp *testPlatform) *http.Request {
 
 func (rq request) send(t *testing.T, tp *testPlatform) answer {
 	t.Helper()
-	res, err := http.DefaultClient.Do(rq.build(t, tp))
+	res, err := clientFrom(rq.from).Do(rq.build(t, tp))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Cleanup(func() { d.checkAllSeen(t) }) // runs when all parts are done
 	for name, part := range map[string]func(*testing.T, *testPlatform){
 		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
-		"sessions": d.sessions,
+		"sessions": d.sessions, "guessing": d.guessing,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
 		"audit log": d.auditLog,
 	} {

@@ -193,6 +193,19 @@ type request struct {
 	header             map[string]string
 	body               any    // marshalled; a string is sent as it is
 	bearer, key        string // credentials
+	from               string // the address to come from, 127.0.0.1 if empty
+}
+
+// clients keep the connections of each address apart.
+var clients sync.Map
+
+func clientFrom(address string) *http.Client {
+	if address == "" {
+		return http.DefaultClient
+	}
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	c, _ := clients.LoadOrStore(address, &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}})
+	return c.(*http.Client)
 }
 
 // do sends a request to the platform, whatever its host name resolves to.
@@ -230,7 +243,7 @@ func (tp *testPlatform) do(tb testing.TB, rq request) answer {
 	for name, value := range rq.header {
 		r.Header.Set(name, value)
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := clientFrom(rq.from).Do(r)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -17,8 +17,8 @@ import (
 )
 
 func userCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "Create, list and suspend users of a tenant, set passwords and reset second factors"}
-	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userPassword(p), userResetMFA(p))
+	c := &cobra.Command{Use: "user", Short: "Create, list, suspend and unlock users of a tenant, set passwords and reset second factors"}
+	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userPassword(p), userResetMFA(p), userUnlock(p))
 	return c
 }
 
@@ -128,6 +128,23 @@ func userResetMFA(p process) *cobra.Command {
 			return err
 		}
 		fmt.Fprintf(p.stdout, "%s has no second factor\n", u.Email)
+		return nil
+	})
+	return c
+}
+
+func userUnlock(p process) *cobra.Command {
+	c := &cobra.Command{Use: "unlock SLUG EMAIL", Short: "Let a user try again at once after too many wrong passwords or codes", Args: exactly(2)}
+	addFlags(c)
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, u, err := pl.user(ctx, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		if err := pl.factors.Unlock(ctx, identity.Operator(t), u.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s can sign in again\n", u.Email)
 		return nil
 	})
 	return c

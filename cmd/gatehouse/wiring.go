@@ -37,6 +37,7 @@ type platform struct {
 	domains    *tenancy.Domains
 	provision  *tenancy.Provisioner
 	settings   *tenantsettings.Store
+	throttle   *identity.Throttle
 	factors    *mfa.Factors
 	desk       *mfa.Desk
 	logins     *identity.Logins
@@ -73,7 +74,10 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 		return nil, err
 	}
 	provisioning := tenancy.NewProvisioningDB(provisioner, serving.Config().ConnConfig.User)
-	now := time.Now
+	now := c.now
+	if now == nil {
+		now = time.Now
+	}
 
 	// tenancy: whose is it?
 	p.db = tenancy.NewDB(tenancy.DBOptions{Control: serving, Tenants: map[string]*pgxpool.Pool{c.Database: serving}})
@@ -101,13 +105,14 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 		patience, gate.MaxWait = time.Minute, time.Minute
 	}
 	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams)
+	p.throttle = identity.NewThrottle(identity.ThrottleOptions{DB: p.db, Keys: p.custodian, Now: now})
 	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
-		Settings: p.settings, Tokens: tokens, Factors: p.factors, Patience: patience, Now: now, Log: log})
+		Settings: p.settings, Tokens: tokens, Factors: p.factors, Throttle: p.throttle, Patience: patience, Now: now, Log: log})
 	p.sessions = &identity.Sessions{DB: p.db, Now: now}
 	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}
 	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
-		Settings: p.settings, Hosts: hosts, Now: now})
+		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Now: now})
 	p.profiles = &identity.Profiles{DB: p.db, Now: now}
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}
 

@@ -14,6 +14,8 @@ import (
 
 const insertMail = `insert into mails (id, kind, user_id, address, data, created_at) values ($1, $2, $3, $4, $5, $6)`
 
+const insertMailIf = `insert into mails (id, kind, user_id, address, data, created_at) select $1, $2, $3, $4, $5, $6 where $7`
+
 // lockMail is nil where the mail is gone. The lock is for the one case that two have the same job: a replica that was
 // taken for dead and is not.
 func lockMail(ctx context.Context, tx tenancy.Tx, m uuid.UUID) (*Mail, error) {

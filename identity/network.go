@@ -1,0 +1,145 @@
+package identity
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+// limits is how many of something one network may do at one tenant, in each of some lengths of time. The time begins with
+// the first.
+type limits struct {
+	kind  string
+	rates []rate
+}
+
+type rate struct {
+	most int
+	in   time.Duration
+}
+
+var (
+	passwordLimits = limits{"network", []rate{{20, time.Minute}, {300, time.Hour}}} // wrong passwords
+	recoveryLimits = limits{"recovery", []rate{{5, time.Minute}}}                   // mails asked for
+	refreshLimits  = limits{"refresh", []rate{{60, time.Minute}}}                   // refresh tokens that are none
+)
+
+// window is one counter of a network.
+type window struct {
+	key uuid.UUID
+	rate
+}
+
+// of is where a network is counted; nowhere if nobody knows it. Tries at different kinds of accounts count apart.
+func (l limits) of(names []byte, at string, n netip.Prefix) (all []window) {
+	if !n.IsValid() {
+		return nil
+	}
+	for _, r := range l.rates {
+		all = append(all, window{counterKey(names, l.kind, at+" "+r.in.String()+" "+n.String()), r})
+	}
+	return all
+}
+
+// networkOf is what counts as one client: an IPv4 address, or the IPv6 network that a household is given.
+func networkOf(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // the zero Prefix for no address
+	return p
+}
+
+// AskForMail counts a request for a mail to somebody who cannot sign in, and refuses with 429 what a network asks for too
+// often.
+func (h *Throttle) AskForMail(ctx context.Context, t tenancy.Tenant, from netip.Addr) error {
+	return h.spend(ctx, t, recoveryLimits, from)
+}
+
+// WrongRefresh counts a refresh token that is none. It is called once that is known: a good token is never refused, however
+// many bad ones come from its network. Errors: 429 in place of the caller's refusal, 503.
+func (h *Throttle) WrongRefresh(ctx context.Context, t tenancy.Tenant, from netip.Addr) error {
+	return h.spend(ctx, t, refreshLimits, from)
+}
+
+func (h *Throttle) spend(ctx context.Context, t tenancy.Tenant, l limits, from netip.Addr) error {
+	names, err := h.nameKeys.Of(ctx, t)
+	if err != nil {
+		return err
+	}
+	windows, now := l.of(names, "", networkOf(from)), h.Now()
+	if len(windows) == 0 {
+		return nil
+	}
+	var wait time.Duration
+	err = h.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
+		trimFailures(b, windows[0].key, now)
+		countWindows(b, windows, now, &wait)
+	})
+	if err == nil && wait > 0 {
+		err = problem.RateLimited(wait)
+	}
+	return err
+}
+
+// local counts the wrong passwords of a network at all tenants together, in the memory of one replica: what goes round the
+// tenants one by one stays under the limit of each. It is generous, because an office is one network to many tenants.
+type local struct {
+	mu   sync.Mutex
+	seen *lru.Cache[netip.Prefix, spell]
+}
+
+// spell is a minute of a network.
+type spell struct {
+	failures int
+	ends     time.Time
+}
+
+const (
+	localMost     = 600    // a minute: what thirty tenants allow
+	localNetworks = 20_000 // remembered; of more, those that failed last
+)
+
+func newLocal() *local {
+	seen, err := lru.New[netip.Prefix, spell](localNetworks)
+	if err != nil {
+		panic(err) // the size is a constant
+	}
+	return &local{seen: seen}
+}
+
+// wait is how long a network has to wait.
+func (l *local) wait(n netip.Prefix, now time.Time) time.Duration {
+	s, ok := l.seen.Get(n)
+	if !ok || s.failures < localMost || !s.ends.After(now) {
+		return 0
+	}
+	return s.ends.Sub(now)
+}
+
+// count counts a failure, and says how long the network has to wait if it is one too many.
+func (l *local) count(n netip.Prefix, now time.Time) time.Duration {
+	if !n.IsValid() {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.seen.Get(n)
+	if !ok || !s.ends.After(now) {
+		s = spell{ends: now.Add(time.Minute)}
+	}
+	s.failures++
+	l.seen.Add(n, s)
+	if s.failures <= localMost {
+		return 0
+	}
+	return s.ends.Sub(now)
+}
