@@ -77,11 +77,15 @@ func addAPIKey(ctx context.Context, tx tenancy.Tx, by audit.Actor, k APIKey) err
 	if err := insertAPIKey(ctx, tx, k); err != nil {
 		return err
 	}
+	return audit.Record(ctx, tx, apiKeyCreated(by, k))
+}
+
+func apiKeyCreated(by audit.Actor, k APIKey) audit.Event {
 	e := audit.Event{Action: "api_key.created", Actor: by, ResourceType: "api_key", ResourceID: k.ID.String(), At: k.CreatedAt}.With("scopes", k.Scopes)
 	if k.ExpiresAt != nil {
 		e = e.With("expires_at", k.ExpiresAt)
 	}
-	return audit.Record(ctx, tx, e)
+	return e
 }
 
 // Issue makes a key for an operator at the command line, where no caller asks.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 )
 
 // Furnisher puts into a new tenant what identity needs there: the owner, if there is one, and the key the tenant is
@@ -50,8 +51,27 @@ func (Furnisher) Furnish(ctx context.Context, tx tenancy.Tx, text string) error 
 		return err
 	}
 	b.Key.hash = b.KeyHash
-	if err := insertAPIKey(ctx, tx, b.Key); err != nil || b.Owner == nil {
+	if err := insertAPIKey(ctx, tx, b.Key); err != nil {
 		return err
 	}
-	return insertOwner(ctx, tx, *b.Owner)
+	if b.Owner != nil {
+		if err := insertOwner(ctx, tx, *b.Owner); err != nil {
+			return err
+		}
+	}
+	return recordAll(ctx, tx, b.events(tx.Tenant().ID))
+}
+
+// events are the first entries of the tenant's own log. A schema is furnished in the transaction that makes it, so they are
+// there once.
+func (b blueprint) events(t id.Tenant) []audit.Event {
+	by := audit.Actor{Type: audit.ByPlatform}
+	all := []audit.Event{
+		{Action: "tenant.created", Actor: by, ResourceType: "tenant", ResourceID: t.String(), At: b.At},
+		apiKeyCreated(by, b.Key),
+	}
+	if b.Owner != nil {
+		all = append(all, userCreated(by, *b.Owner).With("owner", true))
+	}
+	return all
 }

@@ -15,6 +15,9 @@ func (d *description) auditLog(t *testing.T, tp *testPlatform) {
 		sentence{"an administrator may read", request{method: "GET", host: tt.host, path: "/v1/audit-log", bearer: token}, 200, ""},
 		sentence{"filters narrow", by("GET", "/v1/audit-log?resource_type=user&action=user.created&from=2020-01-01T00:00:00Z&to=2120-01-01T00:00:00Z&resource_id="+user, nil), 200, ""},
 		sentence{"a cursor is of one list", by("GET", "/v1/audit-log?action=user.created&cursor="+next, nil), 400, "invalid_request"},
+		sentence{"the log is exported", by("GET", "/v1/audit-log/export", nil), 200, ""},
+		sentence{"or a time of it", by("GET", "/v1/audit-log/export?from=2020-01-01T00:00:00Z&to=2120-01-01T00:00:00Z", nil), 200, ""},
+		sentence{"but no choice of entries", by("GET", "/v1/audit-log/export?action=user.created", nil), 400, "invalid_request"},
 		sentence{"an action must exist", by("GET", "/v1/audit-log?action=user.eaten", nil), 400, "invalid_request"},
 	)
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3filter"
+
 	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/internal/mailsink"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
@@ -24,7 +26,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy/tenancytest"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.PlainBodyDecoder)
+	testenv.Main(m)
+}
 
 // testPlatform is the whole service, serving on loopback from real Postgres and real Vault. Tests talk to it by HTTP, with
 // host names, and each makes its own tenants.

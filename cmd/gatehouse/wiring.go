@@ -199,6 +199,7 @@ func (p *platform) start(ctx context.Context) {
 	} else {
 		p.background.Go(func() { p.mail.Work(ctx, p.jobs) })
 	}
+	p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })
 	p.background.Go(func() {
 		for wait := 5 * time.Second; sleep(ctx, wait); wait = 30 * time.Second {
 			if err := p.provision.FinishAll(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {

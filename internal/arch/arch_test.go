@@ -18,6 +18,7 @@ var rules = []rule{
 	vaultFiles,
 	pools,
 	oneMint,
+	oneSigner,
 	documented,
 	named,
 	noTesting,

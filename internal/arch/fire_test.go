@@ -50,6 +50,11 @@ var cases = []struct {
 		map[string]string{"identity/token.go": `var a = jwt.NewWithClaims(m, c)`, "mfa/a.go": `var a, _ = token.SignedString(k)`},
 		map[string]string{"identity/token.go": `var a = jwt.NewWithClaims(m, c)`, "identity/a_test.go": `var a = jwt.NewWithClaims(m, c)`},
 	},
+	{
+		oneSigner,
+		map[string]string{"identity/login.go": `var a, _ = custodian.Sign(ctx, t, k, b)`, "tenancy/audit/list.go": `var a, _ = l.Signer.Sign(ctx, t, k, b)`},
+		map[string]string{"identity/token_refresh.go": `var a, _ = k.Signer.Sign(ctx, t, k, b)`, "tenancy/audit/seal.go": `var a, _ = l.Signer.Sign(ctx, t, k, b)`},
+	},
 	{oneMint, map[string]string{"identity/a.go": ``}, map[string]string{"tenancy/a.go": ``}},
 	{documented, map[string]string{"tenancy/a.go": ``}, map[string]string{"tenancy/a_test.go": ``}},
 	{named, map[string]string{"internal/util/a.go": ``, "identity/models/a.go": ``}, map[string]string{"internal/utility/a.go": ``}},

@@ -17,11 +17,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-const read = "audit:read"
+const mayRead = "audit:read"
 
 // Mount adds the operations on the audit log.
 func (l *Log) Mount(r *mux.Router, g tenancy.Guard) {
-	r.Handle("/v1/audit-log", rest.Methods{http.MethodGet: g.Require(read, l.list)})
+	r.Handle("/v1/audit-log", rest.Methods{http.MethodGet: g.Require(mayRead, l.list)})
+	r.Handle("/v1/audit-log/export", rest.Methods{http.MethodGet: rest.Limits{Time: exportTime}.Apply(g.Require(mayRead, l.export))})
 }
 
 type entryBody struct {
