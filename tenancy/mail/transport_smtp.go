@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/mail"
 	"strconv"
 	"strings"
@@ -44,8 +45,11 @@ const (
 	Plain // on this machine only
 )
 
-// smtpBound is for the connection and for each answer.
-const smtpBound = 15 * time.Second
+// answerBound is for the connection and for each answer, letterBound for all of it.
+const (
+	answerBound = 15 * time.Second
+	letterBound = 45 * time.Second
+)
 
 // NewSMTP makes a transport; from is the address that every letter comes from. Errors: a sentence about from.
 func NewSMTP(s Server, from string) (*SMTP, error) {
@@ -61,7 +65,9 @@ func (t *SMTP) Deliver(ctx context.Context, e Envelope) error {
 	if err != nil {
 		return err
 	}
-	client, err := gomail.NewClient(t.server.Host, t.options()...)
+	ctx, done := context.WithTimeout(ctx, letterBound)
+	defer done()
+	client, err := gomail.NewClient(t.server.Host, append(t.options(), gomail.WithDialContextFunc(t.dial(ctx)))...)
 	if err != nil {
 		return errors.New("mail: the settings of the mail server cannot be used")
 	}
@@ -74,12 +80,11 @@ func (t *SMTP) Deliver(ctx context.Context, e Envelope) error {
 
 func (t *SMTP) options() []gomail.Option {
 	o := []gomail.Option{
-		gomail.WithPort(t.server.Port), gomail.WithTimeout(smtpBound), gomail.WithoutNoop(),
-		gomail.WithTLSConfig(&tls.Config{ServerName: t.server.Host, MinVersion: tls.VersionTLS12, RootCAs: t.server.CAs}),
+		gomail.WithPort(t.server.Port), gomail.WithTimeout(answerBound), gomail.WithoutNoop(), gomail.WithTLSConfig(t.tls()),
 	}
 	switch t.server.Security {
 	case ImplicitTLS:
-		o = append(o, gomail.WithSSL())
+		o = append(o, gomail.WithTLSPolicy(gomail.TLSOpportunistic)) // dial has encrypted it already
 	case Plain:
 		o = append(o, gomail.WithTLSPolicy(gomail.NoTLS))
 	default:
@@ -92,6 +97,26 @@ func (t *SMTP) options() []gomail.Option {
 		o = append(o, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(t.server.Username), gomail.WithPassword(t.server.Password))
 	}
 	return o
+}
+
+func (t *SMTP) tls() *tls.Config {
+	return &tls.Config{ServerName: t.server.Host, MinVersion: tls.VersionTLS12, RootCAs: t.server.CAs}
+}
+
+// dial makes connections that end with ctx, whatever the server is at: the library minds ctx only until they are there.
+func (t *SMTP) dial(ctx context.Context) gomail.DialContextFunc {
+	return func(dialing context.Context, network, address string) (conn net.Conn, err error) {
+		dialer := &net.Dialer{}
+		if t.server.Security == ImplicitTLS {
+			conn, err = (&tls.Dialer{NetDialer: dialer, Config: t.tls()}).DialContext(dialing, network, address)
+		} else {
+			conn, err = dialer.DialContext(dialing, network, address)
+		}
+		if err == nil {
+			context.AfterFunc(ctx, func() { _ = conn.Close() })
+		}
+		return conn, err
+	}
 }
 
 // message has one recipient, the stored address, and headers of one line each.

@@ -91,12 +91,20 @@ func (t Template) check(k Kind) map[string]string {
 
 // allowed holds a template against what templates may be made of.
 func allowed(k Kind, source string) error {
-	tree, err := parse.New("").Parse(source, "", "", map[string]*parse.Tree{})
+	all := map[string]*parse.Tree{}
+	tree, err := parse.New("").Parse(source, "", "", all)
 	if err != nil {
 		return errors.New("must be a template: " + strings.TrimPrefix(err.Error(), "template: :"))
 	}
+	for _, defined := range all {
+		if defined != tree {
+			return errOnlyFields
+		}
+	}
 	return allowedList(k, tree.Root)
 }
+
+var errOnlyFields = errors.New("must hold nothing but fields and {{if}}")
 
 func allowedList(k Kind, list *parse.ListNode) error {
 	if list == nil {
@@ -111,7 +119,7 @@ func allowedList(k Kind, list *parse.ListNode) error {
 		case *parse.IfNode:
 			err = errors.Join(allowedPipe(k, n.Pipe), allowedList(k, n.List), allowedList(k, n.ElseList))
 		default:
-			err = errors.New("must hold nothing but fields and {{if}}")
+			err = errOnlyFields
 		}
 		if err != nil {
 			return err
