@@ -28,6 +28,8 @@ var actions = map[Action]string{
 
 	"settings.changed": "the tenant decided otherwise; members says about what",
 
+	"mail.undeliverable": "a mail to a user was given up; kind says what it was about, reason why",
+
 	"domain.added":    "the tenant claimed a domain",
 	"domain.verified": "the tenant proved a domain",
 	"domain.removed":  "the tenant gave a domain up",

@@ -124,7 +124,7 @@ func (t *SMTP) message(e Envelope) (*gomail.Msg, error) {
 	if letter.CheckAddress(e.To) != nil {
 		return nil, &Refusal{"address"}
 	}
-	m := gomail.NewMsg()
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	_, domain, _ := strings.Cut(t.from, "@")
 	m.SetMessageIDWithValue(e.ID.String() + "@" + domain)
 	m.SetDateWithValue(e.Date)

@@ -18,8 +18,8 @@ import (
 
 const (
 	atOnce   = 8                // mails a replica sends at a time
-	jobBound = time.Minute      // for one attempt
-	rescue   = 90 * time.Second // after which the job of a killed process is somebody else's
+	jobBound = 50 * time.Second // for one attempt
+	rescue   = time.Minute      // after which the job of a killed process is somebody else's
 	stopping = 10 * time.Second // for attempts under way when the service stops
 )
 
