@@ -71,6 +71,15 @@ func (f Front) Tenant(r *http.Request) (Tenant, error) {
 	return s.Tenant(r.Context(), nil)
 }
 
+// Addressed is whose a request is by its address alone, a suspended tenant's too.
+func (f Front) Addressed(r *http.Request) (Tenant, error) {
+	s, err := f.Resolver.Site(r.Context(), Hints{Host: rest.ForwardedHost(r, f.Trusted), PathSlug: pathSlug(r.Context())})
+	if err != nil {
+		return Tenant{}, err
+	}
+	return s.EvenSuspended(r.Context(), nil)
+}
+
 // Credential is what a request offers as proof, unproved.
 type Credential struct{ Bearer, APIKey string }
 

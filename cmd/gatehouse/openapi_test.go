@@ -323,6 +323,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for name, part := range map[string]func(*testing.T, *testPlatform){
 		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
 		"sessions": d.sessions, "guessing": d.guessing,
+		"settings": d.decisions,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
 		"audit log": d.auditLog,
 	} {

@@ -38,7 +38,7 @@ func (p *platform) handler(h *health) http.Handler {
 
 	return rest.Middleware(rest.Options{
 		Log: p.log, HTTPS: p.config.Address.Secure(), TrustedProxies: p.config.TrustedProxies,
-	})(tenancy.PathPrefix(r))
+	})(tenancy.PathPrefix(p.settings.CORS(p.front)(r)))
 }
 
 func canonicalEmail(s string) (string, error) {

@@ -81,6 +81,7 @@ func (s *Sender) Send(ctx context.Context, of id.Tenant, m uuid.UUID) error {
 	if err != nil || found == nil {
 		return err
 	}
+	t.Name, t.Locale = set.DisplayName(t), set.Language(t)
 	return s.deliver(ctx, t, *found, s.envelope(ctx, t, *found, words, set.Mail))
 }
 

@@ -22,6 +22,12 @@ type Settings struct {
 	MFA      MFA      `json:"mfa"`
 	Tokens   Tokens   `json:"tokens"`
 	Mail     Mail     `json:"mail"`
+
+	Sessions       Sessions `json:"sessions"`
+	AllowedOrigins []string `json:"allowed_origins"` // of pages that may call the service with a browser, see CORS
+	ReturnURLs     []string `json:"return_urls"`     // where people may be sent after signing in; for pages of ours, which are to come
+	Branding       Branding `json:"branding"`
+	Locale         *string  `json:"locale"` // BCP 47; null: the one the platform knows of the tenant
 }
 
 // Password is the rule for new passwords.
@@ -69,7 +75,25 @@ func Default() Settings {
 			Authenticators: Authenticators{AllowedAAGUIDs: []string{}, AttestationRoots: []string{}}},
 		Tokens: Tokens{AccessSeconds: 600, RefreshIdleSeconds: 12 * 3600, RefreshAbsoluteSeconds: 24 * 3600, Audiences: []string{}},
 		Mail:   Mail{Templates: letter.Templates{}},
+
+		Sessions: Sessions{MaxPerUser: MostSessions}, AllowedOrigins: []string{}, ReturnURLs: []string{},
 	}
+}
+
+// Language is what the tenant's people are written to in, unless they prefer another.
+func (s Settings) Language(t tenancy.Tenant) string {
+	if s.Locale != nil {
+		return *s.Locale
+	}
+	return t.Locale
+}
+
+// DisplayName is what the tenant's people know it as.
+func (s Settings) DisplayName(t tenancy.Tenant) string {
+	if s.Branding.Name != nil {
+		return *s.Branding.Name
+	}
+	return t.Name
 }
 
 // MinLength is the shortest password that may be set.
@@ -121,6 +145,9 @@ func (s Settings) Check() map[string]string {
 	}
 	s.MFA.check(bad, within)
 	s.Mail.check(bad)
+	s.Branding.check(bad)
+	s.checkAddresses(bad)
+	within("sessions.max_per_user", s.Sessions.MaxPerUser, 1, MostSessions)
 	within("tokens.access_seconds", s.Tokens.AccessSeconds, 60, 3600)
 	within("tokens.refresh_absolute_seconds", s.Tokens.RefreshAbsoluteSeconds, 600, 30*24*3600)
 	within("tokens.refresh_idle_seconds", s.Tokens.RefreshIdleSeconds, 300, max(300, s.Tokens.RefreshAbsoluteSeconds))
@@ -164,8 +191,16 @@ type Store struct {
 // NewStore makes a Store.
 func NewStore(db *tenancy.DB, now func() time.Time) *Store {
 	s := &Store{db: db, now: now}
-	s.PerTenant = tenancy.NewPerTenant(s.Read)
+	s.PerTenant = tenancy.NewPerTenant(s.remembered)
 	return s
+}
+
+// remembered is Read for what is kept in memory, for many tenants: without the logo, which is longer than all the rest and
+// wanted by pages alone.
+func (s *Store) remembered(ctx context.Context, t tenancy.Tenant) (Settings, error) {
+	found, err := s.Read(ctx, t)
+	found.Branding.Logo = nil
+	return found, err
 }
 
 // Read is a tenant's settings as the database has them now.

@@ -28,9 +28,13 @@ func scan(row pgx.Row, into *Settings) error {
 }
 
 // lock reads the settings for a change, so that what a change is said to have changed is what it did, and what it leaves
-// as it is stays so. Where there are none yet, of two who change them at once the later one holds.
+// as it is stays so. Where there are none yet, empty ones are put there to be locked: of the first two who change settings
+// at once, the second would not see what the first has written.
 func lock(ctx context.Context, tx tenancy.Tx) (Settings, error) {
 	found := Default()
+	if _, err := tx.Exec(ctx, `insert into settings (one, document) values (true, '{}') on conflict (one) do nothing`); err != nil {
+		return found, err
+	}
 	return found, scan(tx.QueryRow(ctx, `select document from settings for update`), &found)
 }
 
