@@ -54,7 +54,10 @@ func (s *Users) replacePassword(ctx context.Context, by Caller, a account, hash 
 		if !changed {
 			return errWrongPassword()
 		}
-		if err := endLogins(ctx, tx, a.User.ID, by.Session.ID); err != nil {
+		if err := dropChallenges(ctx, tx, a.User.ID); err != nil {
+			return err
+		}
+		if err := EndSessions(ctx, tx, a.User.ID, by.Session.ID); err != nil {
 			return err
 		}
 		if err := mail.Post(ctx, tx, mail.Mail{Kind: "password_changed", User: a.User.ID, Address: string(a.User.Email), At: now}); err != nil {

@@ -19,10 +19,9 @@ func changePassword(ctx context.Context, tx tenancy.Tx, was account, hash passwo
 	return tag.RowsAffected() == 1, err
 }
 
-// endLogins ends the user's sessions but one, and what is under way: a challenge is of a login with the old password, and
-// fails by the version it was made at; here it goes at once.
-func endLogins(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) error {
-	_, err := tx.Exec(ctx, `with under_way as (delete from challenges where user_id = $1)
-		delete from sessions where user_id = $1 and id <> $2`, u, but)
+// dropChallenges ends what is under way: a challenge is of a login with the old password, and would fail by the version it
+// was made at; this way it goes at once.
+func dropChallenges(ctx context.Context, tx tenancy.Tx, u id.User) error {
+	_, err := tx.Exec(ctx, `delete from challenges where user_id = $1`, u)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // readAccount leaves into as it is where there is no such user.
@@ -32,10 +33,6 @@ func (a *account) scan(row pgx.Row) error {
 	return err
 }
 
-// maxSessions is how many sessions a user keeps, and some more until the next sweep: a client that signs in without end
-// pushes out its own oldest.
-const maxSessions = 100
-
 // One login in sweepEvery sweeps, by chance, and takes away many times what so many logins bring: each sweep is two
 // statements that Postgres plans anew for each tenant, a fifth of all a login costs it.
 const sweepEvery = 8
@@ -45,11 +42,18 @@ const sweepEvery = 8
 // session would be born after all sessions were ended. The row is locked, because one who is about to commit that change
 // has already looked for sessions and seen none: we wait for them and then see the account as they left it.
 //
-// It also clears away some expired sessions, whoever they were of, so that the table is bounded by those that live.
-func writeSession(b *tenancy.Batch, s Session, p Proof, written *bool) {
+// It also clears away some expired sessions, whoever they were of, so that the table is bounded by those that live. A user
+// keeps most of them: a client that signs in without end pushes out its own oldest. Where most is what everybody has,
+// that is seen to at the next sweep, else at once.
+func writeSession(b *tenancy.Batch, s Session, p Proof, most int, written *bool) {
 	if s.ID[len(s.ID)-1]%sweepEvery == 0 { // the last byte of an id is random
 		b.Queue(`delete from sessions where id in (select id from sessions where expires_at <= $1 limit 50 for update skip locked)`, s.Created)
-		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2 limit 50)`, s.User, maxSessions-1)
+		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2 limit 50)`, s.User, settings.MostSessions-1)
+	}
+	if most < settings.MostSessions {
+		// The race: of two logins at once neither would see the other's session, and both would leave one too many.
+		b.Queue(`select from users where id = $1 for no key update`, s.User)
+		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2)`, s.User, most-1)
 	}
 	b.Queue(`insert into sessions (id, user_id, amr, acr, auth_time, created_at, expires_at, client_ip, user_agent,
 			refreshed_at, refresh_expires_at, refresh_seed, refresh_generation)

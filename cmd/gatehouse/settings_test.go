@@ -135,3 +135,35 @@ func (a answer) wantFields1(t *testing.T, name string) {
 		t.Errorf("%s: %s", name, a.body)
 	}
 }
+
+// One who signs in once more than the tenant allows ends their oldest session, and twenty at once leave no more than that.
+func TestSessionsAreAsManyAsTheTenantAllows(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	tt.settings(t, func(s map[string]any) { s["sessions"] = jsonBody{"max_per_user": 2} }).want(t, 200, "")
+	email, id := tt.newUser(t)
+	bystander, _ := tt.signIn(t)
+	sessions := func() int { return tt.count(t, `select count(*) from sessions where user_id = $1`, id) }
+	signIn := func() string { return tt.login(t, email, goodPassword).want(t, 200, "").text("token") }
+	works := func(token string) bool { return tt.at(t, "GET", profilePath, request{bearer: token}).status == 200 }
+
+	first, second := signIn(), signIn()
+	if !works(first) || !works(second) {
+		t.Error("two sessions are allowed")
+	}
+	third := signIn()
+	if works(first) || !works(second) || !works(third) {
+		t.Error("the third ends the first and no other")
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() { tt.login(t, email, goodPassword) })
+	}
+	all.Wait()
+	if n := sessions(); n != 2 {
+		t.Errorf("%d sessions of two", n)
+	}
+	if !works(bystander) {
+		t.Error("another user's session ended")
+	}
+}
