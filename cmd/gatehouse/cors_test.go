@@ -13,8 +13,8 @@ func (tt testTenant) allowOrigin(t *testing.T, origins ...string) {
 	tt.settings(t, func(s map[string]any) { s["allowed_origins"] = append([]string{}, origins...) }).want(t, 200, "")
 }
 
-// from is a request of a page.
-func (rq request) from(origin string) request {
+// ofPage is a request of a page.
+func (rq request) ofPage(origin string) request {
 	rq.header = map[string]string{"Origin": origin}
 	return rq
 }
@@ -22,7 +22,7 @@ func (rq request) from(origin string) request {
 // preflight asks for a page whether it may.
 func (tt testTenant) preflight(t *testing.T, host, path, origin string) answer {
 	t.Helper()
-	rq := request{method: "OPTIONS", host: host, path: path}.from(origin)
+	rq := request{method: "OPTIONS", host: host, path: path}.ofPage(origin)
 	rq.header["Access-Control-Request-Method"] = "POST"
 	rq.header["Access-Control-Request-Headers"] = "authorization,content-type"
 	return tt.do(t, rq)
@@ -51,9 +51,9 @@ func TestPagesOfAllowedOriginsMayCall(t *testing.T) {
 			a.header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, Idempotency-Key, X-Tenant-ID" || a.header.Get("Access-Control-Max-Age") != "600" {
 			t.Errorf("preflight: %d %v %s", a.status, a.header, a.body)
 		}
-		login := tt.do(t, request{method: "POST", host: host, path: prefix + "/v1/auth/login", body: jsonBody{"email": email, "password": goodPassword}}.from(pageOrigin)).want(t, 200, "")
-		refused := tt.do(t, request{method: "GET", host: host, path: prefix + profilePath}.from(pageOrigin)).want(t, 401, "unauthenticated")
-		unknown := tt.do(t, request{method: "GET", host: host, path: prefix + "/v1/nothing"}.from(pageOrigin)).want(t, 404, "not_found")
+		login := tt.do(t, request{method: "POST", host: host, path: prefix + "/v1/auth/login", body: jsonBody{"email": email, "password": goodPassword}}.ofPage(pageOrigin)).want(t, 200, "")
+		refused := tt.do(t, request{method: "GET", host: host, path: prefix + profilePath}.ofPage(pageOrigin)).want(t, 401, "unauthenticated")
+		unknown := tt.do(t, request{method: "GET", host: host, path: prefix + "/v1/nothing"}.ofPage(pageOrigin)).want(t, 404, "not_found")
 		for _, x := range []answer{a, login, refused, unknown} {
 			if x.header.Get("Access-Control-Allow-Origin") != pageOrigin || x.header.Get("Vary") != "Origin" || x.header.Get("Access-Control-Allow-Credentials") != "" {
 				t.Errorf("%d %v", x.status, x.header)
@@ -79,21 +79,21 @@ func TestOtherPagesMayNot(t *testing.T) {
 		} else {
 			a.shut(t, origin)
 		}
-		tt.do(t, request{method: "GET", host: tt.host, path: "/.well-known/jwks.json"}.from(origin)).want(t, 200, "").shut(t, origin)
+		tt.do(t, request{method: "GET", host: tt.host, path: "/.well-known/jwks.json"}.ofPage(origin)).want(t, 200, "").shut(t, origin)
 	}
 	tt.preflight(t, other.host, profilePath, pageOrigin).shut(t, "another tenant's host")
 	tt.preflight(t, "", "/t/"+other.slug+profilePath, pageOrigin).shut(t, "another tenant's prefix")
 	tt.preflight(t, other.host, "/t/"+tt.slug+profilePath, pageOrigin).shut(t, "the prefix at another tenant's host")
 	tt.preflight(t, "", profilePath, pageOrigin).shut(t, "the shared host, which is no tenant's")
 	tt.preflight(t, "nobody.example", profilePath, pageOrigin).shut(t, "nobody's host")
-	twice := request{method: "GET", host: tt.host, path: "/.well-known/jwks.json"}.from(pageOrigin + "\n" + pageOrigin)
+	twice := request{method: "GET", host: tt.host, path: "/.well-known/jwks.json"}.ofPage(pageOrigin + "\n" + pageOrigin)
 	twice.send(t, tp).want(t, 200, "").shut(t, "two origins")
 
 	a := tt.do(t, request{method: "GET", host: tt.host, path: "/.well-known/jwks.json"}).want(t, 200, "")
 	if a.shut(t, "no page"); a.header.Get("Vary") != "Origin" {
 		t.Errorf("a cache may give this answer to a page: %v", a.header)
 	}
-	if a := tt.do(t, request{method: "OPTIONS", host: tt.host, path: profilePath}.from(pageOrigin)); a.status != 405 {
+	if a := tt.do(t, request{method: "OPTIONS", host: tt.host, path: profilePath}.ofPage(pageOrigin)); a.status != 405 {
 		t.Errorf("OPTIONS that is no preflight: %d", a.status)
 	}
 }
