@@ -16,12 +16,13 @@ import (
 
 // CountAgain is the curve, of passwords and of second factors: what is set in a counter f that counts one more wrong answer.
 // Five are free; after the n-th, 2^(n-5) seconds have to pass, 900 at most. After a day of quiet the waiting starts over; the
-// number of wrong answers in a row does not. now is a placeholder, since the name of the column that holds the last failure.
+// number of wrong answers in a row does not. A failure that was free leaves no moment behind to wait for: those at once are not
+// counted in the order of their clocks. now is a placeholder, since the name of the column that holds the last failure.
 func CountAgain(now, since string) string {
 	quiet := fmt.Sprintf(`f.%s < %s - interval '24 hours'`, since, now)
 	return fmt.Sprintf(`failures = case when %[1]s then 1 else f.failures + 1 end,
 		consecutive = f.consecutive + 1, %[3]s = %[2]s,
-		blocked_until = case when %[1]s or f.failures < %[4]d then %[2]s
+		blocked_until = case when %[1]s or f.failures < %[4]d then 'epoch'
 			else %[2]s + least(%[5]d, power(2, least(f.failures, 20) - %[4]d + 1)) * interval '1 second' end`,
 		quiet, now, since, freeFailures, int(maxWait.Seconds()))
 }
@@ -31,7 +32,7 @@ var countTrySQL = `with open as (
 		where not exists (select from failures where key = any($3) and blocked_until > $4)
 	)
 	insert into failures as f (key, failures, consecutive, since, blocked_until)
-	select key, 1, 1, $4, $4 from open
+	select key, 1, 1, $4, 'epoch' from open
 	on conflict (key) do update set ` + CountAgain(`$4`, `since`) + `
 	where f.blocked_until <= $4 and f.consecutive < $5
 	returning f.key, f.failures, f.consecutive`
@@ -87,7 +88,7 @@ func forgive(b *tenancy.Batch, y Try, wait *time.Duration) {
 
 // uncountTry lets the next try come at once: the one that is taken back came after all earlier waits were over.
 func uncountTry(b *tenancy.Batch, y Try) {
-	b.Queue(`update failures set failures = greatest(failures - 1, 0), consecutive = greatest(consecutive - 1, 0), blocked_until = since
+	b.Queue(`update failures set failures = greatest(failures - 1, 0), consecutive = greatest(consecutive - 1, 0), blocked_until = 'epoch'
 		where key = $1`, y.account)
 	b.Queue(`delete from failures where key = $1 and consecutive = 0`, y.account)
 }
@@ -95,11 +96,11 @@ func uncountTry(b *tenancy.Batch, y Try) {
 // countWindows counts a failure of a network, and says how long to wait if it is one too many.
 func countWindows(b *tenancy.Batch, all []window, now time.Time, wait *time.Duration) {
 	for _, w := range all {
-		b.Queue(`insert into failures as f (key, failures, consecutive, since, blocked_until) values ($1, 1, 0, $2, $2)
+		b.Queue(`insert into failures as f (key, failures, consecutive, since, blocked_until) values ($1, 1, 0, $2, 'epoch')
 			on conflict (key) do update set
 				failures = case when f.since <= $2 - $3::interval then 1 else f.failures + 1 end,
 				since = case when f.since <= $2 - $3::interval then $2 else f.since end,
-				blocked_until = case when f.since <= $2 - $3::interval or f.failures + 1 < $4 then $2 else f.since + $3::interval end
+				blocked_until = case when f.since <= $2 - $3::interval or f.failures + 1 < $4 then 'epoch' else f.since + $3::interval end
 			returning failures, blocked_until`, w.key, now, w.in, w.most).
 			QueryRow(func(row pgx.Row) error {
 				var failures int

@@ -82,9 +82,10 @@ func listUsers(b *tenancy.Batch, after id.User, limit int, email Email, query st
 		})
 }
 
-// LockUser reads a user for a change, and keeps two administrators who change one user from acting on what the other is about to replace.
+// LockUser reads a user for a change, and keeps two administrators who change one user from acting on what the other is about to
+// replace. Rows that refer to the user may be added meanwhile: whoever adds one may hold what this transaction takes next.
 func LockUser(ctx context.Context, tx tenancy.Tx, u id.User) (User, error) {
-	found, err := scanUser(tx.QueryRow(ctx, `select `+userColumns+` from users where id = $1 for update`, u))
+	found, err := scanUser(tx.QueryRow(ctx, `select `+userColumns+` from users where id = $1 for no key update`, u))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return User{}, problem.NotFound()
 	}

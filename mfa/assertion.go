@@ -1,6 +1,7 @@
 package mfa
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,9 +80,8 @@ func (d *Desk) Assertion(ctx context.Context, t tenancy.Tenant, challenge string
 		amr, err = d.accept(ctx, t, rp, a, k, answer)
 	}
 	switch {
-	case refused(err), errors.Is(err, errSpent):
-		d.logRefusal(ctx, t, a.proof.User, "assertion", err)
-		return identity.Outcome{}, errInvalidCredential(problem.KindUnauthenticated)
+	case refused(err):
+		return identity.Outcome{}, d.deny(ctx, t, d.failed(a, cmp.Or(k.method, "webauthn")), a.proof.User, k, err, errInvalidCredential(problem.KindUnauthenticated))
 	case err != nil:
 		d.refund(ctx, t, a)
 		return identity.Outcome{}, err

@@ -10,8 +10,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 const (
@@ -59,4 +62,52 @@ func hashCode(key []byte, code string) []byte {
 // normalCode is a backup code as it was made, however it was typed.
 func normalCode(s string) string {
 	return strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(s))
+}
+
+// backupCode proves a challenge with a backup code; see Code.
+func (d *Desk) backupCode(ctx context.Context, t tenancy.Tenant, challenge, code string, from identity.Client) (Paid, error) {
+	var set uuid.UUID
+	a, err := d.try(ctx, t, challenge, settings.Methods, func(b *tenancy.Batch, hash []byte) { readBackupSet(b, hash, &set) }, purposeLogin, purposeStepUp)
+	if err != nil {
+		return Paid{}, err
+	}
+	left := 0
+	key, err := d.backupKey(ctx, t, a.proof.User, set)
+	if err == nil {
+		left, err = d.spendBackupCode(ctx, t, a, hashCode(key, normalCode(code)))
+	}
+	if err != nil {
+		return Paid{}, d.notProved(ctx, t, a, backupMethod, err)
+	}
+	o, err := d.finish(ctx, t, a, from, "otp", "mfa")
+	return Paid{o, &left}, err
+}
+
+// spendBackupCode accepts a code once, and tells its user of it and how many are left. The user's row is locked, so that of
+// two codes used at once one is told one less than the other.
+func (d *Desk) spendBackupCode(ctx context.Context, t tenancy.Tenant, a attempt, hash []byte) (left int, err error) {
+	err = d.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
+		owner, err := identity.LockUser(ctx, tx, a.proof.User)
+		if problem.Is(err, "not_found") {
+			return refuse(reasonCode, nil)
+		}
+		if err != nil {
+			return err
+		}
+		spent, err := deleteBackupCode(ctx, tx, owner.ID, hash)
+		if err != nil {
+			return err
+		}
+		if !spent {
+			return refuse(reasonCode, nil)
+		}
+		if err := deleteChallenge(ctx, tx, a.hash); err != nil {
+			return err
+		}
+		if left, err = remainingBackupCodes(ctx, tx, owner.ID); err != nil {
+			return err
+		}
+		return d.tell(ctx, tx, owner, mailCodeUsed, remaining(left), d.event("backup_code.used", byUser(owner.ID), owner.ID).With("remaining", left).With("purpose", a.purpose))
+	})
+	return left, err
 }

@@ -15,14 +15,9 @@ func remainingBackupCodes(ctx context.Context, tx tenancy.Tx, u id.User) (n int,
 	return n, err
 }
 
-func countBackupCodes(b *tenancy.Batch, hash []byte, into *int) {
-	b.Queue(`select count(*) from backup_codes where user_id = (select user_id from challenges where id_hash = $1)`, hash).
-		QueryRow(func(row pgx.Row) error { return row.Scan(into) })
-}
-
-// readBackupSet is the set that the user's codes are of; the zero UUID where there are none.
-func readBackupSet(b *tenancy.Batch, u id.User, into *uuid.UUID) {
-	b.Queue(`select set_id from backup_codes where user_id = $1 limit 1`, u).
+// readBackupSet is the set that the codes of a challenge's user are of; the zero UUID where there are none.
+func readBackupSet(b *tenancy.Batch, hash []byte, into *uuid.UUID) {
+	b.Queue(`select set_id from backup_codes where user_id = (select user_id from challenges where id_hash = $1) limit 1`, hash).
 		QueryRow(optional(func(row pgx.Row) error { return row.Scan((*[16]byte)(into)) }, new(bool)))
 }
 
@@ -39,7 +34,8 @@ func clearBackupCodes(ctx context.Context, tx tenancy.Tx, u id.User) error {
 	return err
 }
 
-// spendBackupCode accepts a code once: a used code is gone.
-func spendBackupCode(u id.User, hash []byte) statement {
-	return statement{`delete from backup_codes where user_id = $2 and hash = $3`, []any{u, hash}}
+// deleteBackupCode reports whether the code was there: a used code is gone.
+func deleteBackupCode(ctx context.Context, tx tenancy.Tx, u id.User, hash []byte) (bool, error) {
+	tag, err := tx.Exec(ctx, `delete from backup_codes where user_id = $1 and hash = $2`, u, hash)
+	return tag.RowsAffected() == 1, err
 }

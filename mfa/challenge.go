@@ -3,7 +3,6 @@ package mfa
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"regexp"
 	"slices"
 	"time"
@@ -128,12 +127,10 @@ func (f *Factors) spend(ctx context.Context, t tenancy.Tenant, a attempt, spent 
 	done := false
 	err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) { payChallenge(b, a.hash, spent, &done) })
 	if err == nil && !done {
-		return errSpent
+		return refuse(reasonUsed, nil)
 	}
 	return err
 }
-
-var errSpent = errors.New("mfa: spent already")
 
 // open is the challenge under an id, without a try at it. Errors: 401 challenge_expired.
 func (f *Factors) open(ctx context.Context, t tenancy.Tenant, id string, kinds []string, purposes ...purpose) (attempt, error) {

@@ -66,7 +66,7 @@ var countTrySQL = `with c as (
 		for update
 	), g as (
 		insert into factor_failures as f (user_id, failures, consecutive, last_at, blocked_until)
-		select user_id, 1, 1, $4, $4 from c
+		select user_id, 1, 1, $4, 'epoch' from c
 		on conflict (user_id) do update set ` + identity.CountAgain(`$4`, `last_at`) + `
 		where f.blocked_until <= $4 and f.consecutive < $6
 		returning user_id
@@ -83,7 +83,7 @@ func countTry(b *tenancy.Batch, hash []byte, purposes []purpose, kinds []string,
 
 func uncountTry(b *tenancy.Batch, hash []byte, p identity.Proof) {
 	b.Queue(`update challenges set tries = greatest(tries - 1, 0) where id_hash = $1`, hash)
-	b.Queue(`update factor_failures set failures = greatest(failures - 1, 0), consecutive = greatest(consecutive - 1, 0), blocked_until = last_at
+	b.Queue(`update factor_failures set failures = greatest(failures - 1, 0), consecutive = greatest(consecutive - 1, 0), blocked_until = 'epoch'
 		where user_id = $1`, p.User)
 }
 

@@ -2,16 +2,12 @@ package mfa
 
 import (
 	"context"
-	"errors"
 	"slices"
-
-	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
-	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // Desk takes proofs and has logins go on.
@@ -32,69 +28,49 @@ type Paid struct {
 
 // Code proves a challenge with a TOTP code or a backup code. Errors: 401 challenge_expired, 401 invalid_code, 429, 503.
 func (d *Desk) Code(ctx context.Context, t tenancy.Tenant, challenge, method, code string, from identity.Client) (Paid, error) {
-	kinds := []string{method}
 	if method == backupMethod {
-		kinds = settings.Methods
+		return d.backupCode(ctx, t, challenge, code, from)
 	}
 	var totp *totpFactor
-	var codes int
-	a, err := d.try(ctx, t, challenge, kinds, func(b *tenancy.Batch, hash []byte) {
-		readTOTP(b, hash, &totp)
-		countBackupCodes(b, hash, &codes)
-	}, purposeLogin, purposeStepUp)
+	a, err := d.try(ctx, t, challenge, []string{method}, func(b *tenancy.Batch, hash []byte) { readTOTP(b, hash, &totp) }, purposeLogin, purposeStepUp)
 	if err != nil {
 		return Paid{}, err
 	}
-	spent, err := d.judge(ctx, t, a.proof.User, totp, method, code)
+	spent, err := d.judge(ctx, t, a.proof.User, totp, code)
 	if err == nil {
 		err = d.spend(ctx, t, a, spent)
 	}
-	switch {
-	case errors.Is(err, errWrong), errors.Is(err, errSpent):
-		return Paid{}, errInvalidCode(problem.KindUnauthenticated)
-	case err != nil:
-		d.refund(ctx, t, a)
-		return Paid{}, err
+	if err != nil {
+		return Paid{}, d.notProved(ctx, t, a, method, err)
 	}
 	o, err := d.finish(ctx, t, a, from, "otp", "mfa")
-	paid := Paid{Outcome: o}
-	if method == backupMethod {
-		left := codes - 1
-		paid.BackupCodesLeft = &left
-	}
-	return paid, err
+	return Paid{Outcome: o}, err
 }
 
-var errWrong = errors.New("mfa: wrong code")
+// notProved is the answer to a code that was refused or could not be judged.
+func (d *Desk) notProved(ctx context.Context, t tenancy.Tenant, a attempt, method string, why error) error {
+	if refused(why) {
+		return d.deny(ctx, t, d.failed(a, method), a.proof.User, credential{}, why, errInvalidCode(problem.KindUnauthenticated))
+	}
+	d.refund(ctx, t, a)
+	return why
+}
 
 // judge looks at a code and says what it costs.
-func (d *Desk) judge(ctx context.Context, t tenancy.Tenant, u id.User, totp *totpFactor, method, code string) (statement, error) {
-	if method == backupMethod {
-		return d.judgeBackup(ctx, t, u, code)
-	}
+func (d *Desk) judge(ctx context.Context, t tenancy.Tenant, u id.User, totp *totpFactor, code string) (statement, error) {
 	if totp == nil {
-		return statement{}, errWrong
+		return statement{}, refuse(reasonCode, nil)
 	}
 	step, err := d.step(ctx, t, u, *totp, code)
-	if err != nil {
+	switch {
+	case err != nil:
 		return statement{}, err
-	}
-	if step <= totp.lastStep {
-		return statement{}, errWrong
+	case step == 0:
+		return statement{}, refuse(reasonCode, nil)
+	case step <= totp.lastStep:
+		return statement{}, refuse(reasonUsed, nil)
 	}
 	return spendStep(totp.id, step, d.Now()), nil
-}
-
-func (d *Desk) judgeBackup(ctx context.Context, t tenancy.Tenant, u id.User, code string) (statement, error) {
-	var set uuid.UUID
-	if err := d.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readBackupSet(b, u, &set) }); err != nil {
-		return statement{}, err
-	}
-	key, err := d.backupKey(ctx, t, u, set)
-	if err != nil {
-		return statement{}, err
-	}
-	return spendBackupCode(u, hashCode(key, normalCode(code))), nil
 }
 
 // finish has the login go on with what was proved. A step-up is a login of its own moment.
@@ -139,7 +115,7 @@ func (d *Desk) FinishEnrollment(ctx context.Context, t tenancy.Tenant, challenge
 	if err != nil {
 		return identity.Outcome{}, nil, err
 	}
-	codes, _, err := d.confirmTOTP(ctx, t, a.proof.User, code, d.firstByChallenge(a))
+	codes, _, err := d.confirmTOTP(ctx, t, byUser(a.proof.User), a.proof.User, code, d.firstByChallenge(a))
 	if err != nil {
 		if problem.From(err).Kind == problem.KindUnavailable {
 			d.refund(ctx, t, a)
@@ -194,7 +170,7 @@ func (f *Factors) ConfirmTOTP(ctx context.Context, by identity.Caller, code stri
 	if err := by.Fresh(f.Now()); err != nil {
 		return nil, 0, err
 	}
-	return f.confirmTOTP(ctx, by.Tenant, by.User.ID, code, func(_ context.Context, _ tenancy.Tx, u identity.User) error {
+	return f.confirmTOTP(ctx, by.Tenant, by.Actor(), by.User.ID, code, func(_ context.Context, _ tenancy.Tx, u identity.User) error {
 		if err := f.stillFresh(by, u); err != nil {
 			return err
 		}

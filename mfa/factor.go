@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 )
 
 const kindInvalid = problem.KindInvalid
@@ -22,41 +23,63 @@ type Factor struct {
 	LastUsedAt *time.Time
 }
 
-// confirm makes a pending factor the user's, in one transaction with what follows from it: the user's list of kinds, and
-// ten backup codes where there are none. commit changes the pending factor's row and reports whether it was there to
-// change. The user's row is locked first, so that two confirmations at once are one after the other and the second is
-// checked against the outcome of the first.
-func (f *Factors) confirm(ctx context.Context, t tenancy.Tenant, u id.User, check func(context.Context, tenancy.Tx, identity.User) error,
-	commit func(context.Context, tenancy.Tx) (bool, error)) (codes []string, left int, err error) {
-	set, err := f.newBackupSet(ctx, t, u)
+// addition is a factor that is about to become a user's.
+type addition struct {
+	by             audit.Actor
+	user           id.User
+	factor         id.Factor
+	method, device string
+	// check refuses the user as they are in the transaction, and spends the challenge in it.
+	check func(context.Context, tenancy.Tx, identity.User) error
+	// commit changes or adds the factor's row, and reports whether it could.
+	commit func(context.Context, tenancy.Tx) (bool, error)
+}
+
+// add makes a factor the user's, in one transaction with what follows from it: the user's list of kinds, and ten backup
+// codes where there are none. The user's row is locked first, so that two at once are one after the other and the second
+// is checked against the outcome of the first.
+func (f *Factors) add(ctx context.Context, t tenancy.Tenant, a addition) (codes []string, left int, err error) {
+	set, err := f.newBackupSet(ctx, t, a.user)
 	if err != nil {
 		return nil, 0, err
 	}
 	err = f.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
-		user, err := identity.LockUser(ctx, tx, u)
+		owner, err := identity.LockUser(ctx, tx, a.user)
 		if err != nil {
 			return err
 		}
-		if err := check(ctx, tx, user); err != nil {
+		if err := a.check(ctx, tx, owner); err != nil {
 			return err
 		}
-		done, err := commit(ctx, tx)
+		done, err := a.commit(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if !done {
-			return errInvalidCode(kindInvalid)
+			return refuse(reasonUsed, nil)
 		}
-		if err := refreshKinds(ctx, tx, u); err != nil {
+		if err := refreshKinds(ctx, tx, a.user); err != nil {
 			return err
 		}
-		if left, err = remainingBackupCodes(ctx, tx, u); err != nil || left > 0 {
+		events := []audit.Event{f.event("factor.added", a.by, a.user).With("method", a.method).With("factor", a.factor)}
+		if left, err = remainingBackupCodes(ctx, tx, a.user); err != nil {
 			return err
 		}
-		codes, left = set.codes, len(set.codes)
-		return replaceBackupCodes(ctx, tx, u, set)
+		if left == 0 {
+			codes, left = set.codes, len(set.codes)
+			if err := replaceBackupCodes(ctx, tx, a.user, set); err != nil {
+				return err
+			}
+			events = append(events, f.event("backup_codes.made", a.by, a.user))
+		}
+		return f.tell(ctx, tx, owner, mailAdded, map[string]string{"method": a.method, "device_name": a.device}, events...)
 	})
 	return codes, left, err
+}
+
+// denyAddition is the answer to a factor that did not prove itself.
+func (f *Factors) denyAddition(ctx context.Context, t tenancy.Tenant, by audit.Actor, u id.User, method string, why error, answer *problem.Error) error {
+	return f.deny(ctx, t, f.event("factor.refused", by, u).With("method", method), u, credential{}, why, answer)
 }
 
 // List is the user's factors, those still to be confirmed included.
@@ -67,31 +90,37 @@ func (f *Factors) List(ctx context.Context, t tenancy.Tenant, u id.User) (all []
 
 // Remove takes a factor away from its user. Errors: 404 not_found; 409 last_factor where the tenant demands one. With
 // the last factor the backup codes go, too: alone they are no second factor.
-func (f *Factors) Remove(ctx context.Context, t tenancy.Tenant, u id.User, factor id.Factor) error {
-	return f.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
-		user, err := identity.LockUser(ctx, tx, u)
+func (f *Factors) Remove(ctx context.Context, by identity.Caller, factor id.Factor) error {
+	return f.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
+		owner, err := identity.LockUser(ctx, tx, by.User.ID)
 		if err != nil {
 			return err
 		}
-		demanded, err := f.demanded(ctx, t, user)
+		demanded, err := f.demanded(ctx, by.Tenant, owner)
 		if err != nil {
 			return err
 		}
-		confirmed, err := deleteFactor(ctx, tx, u, factor)
-		if err != nil || !confirmed {
+		was, err := deleteFactor(ctx, tx, owner.ID, factor)
+		if err != nil || !was.Verified {
 			return err
 		}
-		if err := refreshKinds(ctx, tx, u); err != nil {
+		if err := refreshKinds(ctx, tx, owner.ID); err != nil {
 			return err
 		}
-		left, err := confirmedFactors(ctx, tx, u)
-		if err != nil || left > 0 {
+		left, err := confirmedFactors(ctx, tx, owner.ID)
+		if err != nil {
 			return err
 		}
-		if demanded {
+		if left == 0 && demanded {
 			return problem.New(problem.KindConflict, "last_factor", "This is the last second factor, and one is required here.")
 		}
-		return clearBackupCodes(ctx, tx, u)
+		if left == 0 {
+			if err := clearBackupCodes(ctx, tx, owner.ID); err != nil {
+				return err
+			}
+		}
+		return f.tell(ctx, tx, owner, mailRemoved, map[string]string{"method": was.Method, "device_name": was.Device},
+			f.event("factor.removed", by.Actor(), owner.ID).With("method", was.Method).With("factor", factor))
 	})
 }
 
@@ -99,32 +128,45 @@ func (f *Factors) Remove(ctx context.Context, t tenancy.Tenant, u id.User, facto
 // Errors: 404 not_found, 409 owner_protected, 403.
 func (f *Factors) Reset(ctx context.Context, by identity.Caller, u id.User) error {
 	return f.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
-		user, err := identity.LockUser(ctx, tx, u)
+		owner, err := identity.LockUser(ctx, tx, u)
 		if err != nil {
 			return err
 		}
-		if err := by.MayReset(user); err != nil {
+		if err := by.MayReset(owner); err != nil {
 			return err
 		}
-		return resetFactors(ctx, tx, u)
+		if err := resetFactors(ctx, tx, u); err != nil {
+			return err
+		}
+		return f.tell(ctx, tx, owner, mailReset, nil, f.event("factors.reset", by.Actor(), u).With("methods", owner.Factors))
 	})
 }
 
-// NewBackupCodes replaces the user's backup codes; the old ones are good for nothing from then on. Errors: 409 no_factor.
-func (f *Factors) NewBackupCodes(ctx context.Context, t tenancy.Tenant, u id.User) ([]string, error) {
-	set, err := f.newBackupSet(ctx, t, u)
+// NewBackupCodes replaces the user's backup codes; the old ones are good for nothing from then on. Errors: 403
+// reauthentication_required, 409 no_factor.
+func (f *Factors) NewBackupCodes(ctx context.Context, by identity.Caller) ([]string, error) {
+	if err := by.Fresh(f.Now()); err != nil {
+		return nil, err
+	}
+	set, err := f.newBackupSet(ctx, by.Tenant, by.User.ID)
 	if err != nil {
 		return nil, err
 	}
-	err = f.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
-		user, err := identity.LockUser(ctx, tx, u)
+	err = f.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
+		owner, err := identity.LockUser(ctx, tx, by.User.ID)
 		if err != nil {
 			return err
 		}
-		if len(user.Factors) == 0 {
+		if err := f.stillFresh(by, owner); err != nil {
+			return err
+		}
+		if len(owner.Factors) == 0 {
 			return errNoFactor()
 		}
-		return replaceBackupCodes(ctx, tx, u, set)
+		if err := replaceBackupCodes(ctx, tx, owner.ID, set); err != nil {
+			return err
+		}
+		return f.tell(ctx, tx, owner, mailNewCodes, remaining(len(set.codes)), f.event("backup_codes.made", by.Actor(), owner.ID))
 	})
 	return set.codes, err
 }

@@ -128,10 +128,7 @@ func (f *Factors) backupCodes(w http.ResponseWriter, r *http.Request, by identit
 	if err := rest.NoBody(r); err != nil {
 		return err
 	}
-	if err := by.Fresh(f.Now()); err != nil {
-		return err
-	}
-	codes, err := f.NewBackupCodes(r.Context(), by.Tenant, by.User.ID)
+	codes, err := f.NewBackupCodes(r.Context(), by)
 	if err != nil {
 		return err
 	}
@@ -146,7 +143,7 @@ func (f *Factors) remove(w http.ResponseWriter, r *http.Request, by identity.Cal
 	if err != nil {
 		return problem.NotFound()
 	}
-	if err := f.Remove(r.Context(), by.Tenant, by.User.ID, factor); err != nil {
+	if err := f.Remove(r.Context(), by, factor); err != nil {
 		return err
 	}
 	return rest.NoContent(w)

@@ -40,12 +40,14 @@ func confirmedFactors(ctx context.Context, tx tenancy.Tx, u id.User) (n int, err
 	return n, err
 }
 
-func deleteFactor(ctx context.Context, tx tenancy.Tx, u id.User, f id.Factor) (confirmed bool, err error) {
-	err = tx.QueryRow(ctx, `delete from factors where id = $1 and user_id = $2 returning confirmed_at is not null`, f, u).Scan(&confirmed)
+// deleteFactor tells of the factor what it was.
+func deleteFactor(ctx context.Context, tx tenancy.Tx, u id.User, f id.Factor) (was Factor, err error) {
+	err = tx.QueryRow(ctx, `delete from factors where id = $1 and user_id = $2 returning method_type, device_name, confirmed_at is not null`, f, u).
+		Scan(&was.Method, &was.Device, &was.Verified)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = problem.NotFound()
 	}
-	return confirmed, err
+	return was, err
 }
 
 func resetFactors(ctx context.Context, tx tenancy.Tx, u id.User) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/strictjson"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 )
 
 // Signing in with a passkey and nothing else. Anybody may begin, and sign-in pages begin on every visit (conditional
@@ -86,9 +87,13 @@ func (d *Desk) Passkey(ctx context.Context, t tenancy.Tenant, challengeID string
 			return o, nil
 		}
 	}
-	if refused(err) || problem.Is(err, "invalid_credentials") {
-		d.logRefusal(ctx, t, h.user, "passkey", err)
-		err = errInvalidCredential(problem.KindUnauthenticated)
+	answer := errInvalidCredential(problem.KindUnauthenticated)
+	switch {
+	case refused(err):
+		e := d.event("login.failed", audit.Actor{Type: audit.ByAnonymous}, h.user).With("method", Passkey)
+		err = d.deny(ctx, t, e, h.user, h.credential, err, answer)
+	case problem.Is(err, "invalid_credentials"): // recorded there
+		err = answer
 	}
 	return identity.Outcome{}, err
 }

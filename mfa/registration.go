@@ -1,6 +1,7 @@
 package mfa
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -106,28 +107,26 @@ func (f *Factors) register(ctx context.Context, t tenancy.Tenant, u id.User, c c
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	if device == "" {
-		device = deviceName(c.Method)
-	}
-	k := credential{factor: id.NewFactor(), method: c.Method, rpID: c.RPID}
+	k := credential{factor: id.NewFactor(), method: c.Method, device: cmp.Or(device, deviceName(c.Method)), rpID: c.RPID}
 	k.record, amr, err = rp.attested(c, u, raw)
 	if err == nil {
-		codes, left, err = f.confirm(ctx, t, u, func(ctx context.Context, tx tenancy.Tx, user identity.User) error {
-			if err := check(ctx, tx, user); err != nil {
+		codes, left, err = f.add(ctx, t, addition{by: byUser(u), user: u, factor: k.factor, method: k.method, device: k.device,
+			check: func(ctx context.Context, tx tenancy.Tx, owner identity.User) error {
+				if err := check(ctx, tx, owner); err != nil {
+					return err
+				}
+				n, err := countCredentials(ctx, tx, u)
+				if err == nil && n >= maxCredentials {
+					err = errTooManyCredentials()
+				}
 				return err
-			}
-			n, err := countCredentials(ctx, tx, u)
-			if err == nil && n >= maxCredentials {
-				err = errTooManyCredentials()
-			}
-			return err
-		}, func(ctx context.Context, tx tenancy.Tx) (bool, error) {
-			return true, insertCredential(ctx, tx, u, k, device, f.Now())
-		})
+			},
+			commit: func(ctx context.Context, tx tenancy.Tx) (bool, error) {
+				return true, insertCredential(ctx, tx, u, k, f.Now())
+			}})
 	}
 	if refused(err) {
-		f.logRefusal(ctx, t, u, "registration", err)
-		err = errInvalidCredential(kindInvalid)
+		err = f.denyAddition(ctx, t, byUser(u), u, c.Method, err, errInvalidCredential(kindInvalid))
 	}
 	return codes, left, amr, err
 }

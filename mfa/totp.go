@@ -15,12 +15,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 )
 
 const (
 	totpPeriod = 30 // seconds
 	// enrolmentLife is how long a factor may stay unconfirmed.
 	enrolmentLife = 10 * time.Minute
+	totpDevice    = "Authenticator app"
 )
 
 // totpFactor is a TOTP authenticator (RFC 6238): SHA-1, six digits, thirty seconds, which every app knows.
@@ -106,14 +108,15 @@ func (f *Factors) ProvisionTOTP(ctx context.Context, t tenancy.Tenant, u id.User
 	if err != nil {
 		return "", err
 	}
-	_, _, err = f.confirmTOTP(ctx, t, u, code, func(_ context.Context, _ tenancy.Tx, u identity.User) error { return hasNoTOTP(u) })
+	_, _, err = f.confirmTOTP(ctx, t, audit.Actor{Type: audit.ByOperator}, u, code, func(_ context.Context, _ tenancy.Tx, u identity.User) error { return hasNoTOTP(u) })
 	return e.Secret, err
 }
 
 // confirmTOTP makes the user's unconfirmed authenticator theirs, if the code is its: then the user has shown that they
 // have it. The step of the code is spent. Errors: 400 invalid_code, also where there is nothing to confirm; what check
 // refuses.
-func (f *Factors) confirmTOTP(ctx context.Context, t tenancy.Tenant, u id.User, code string, check func(context.Context, tenancy.Tx, identity.User) error) (codes []string, left int, err error) {
+func (f *Factors) confirmTOTP(ctx context.Context, t tenancy.Tenant, by audit.Actor, u id.User, code string,
+	check func(context.Context, tenancy.Tx, identity.User) error) (codes []string, left int, err error) {
 	var pending *totpFactor
 	if err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readPendingTOTP(b, u, f.Now().Add(-enrolmentLife), &pending) }); err != nil {
 		return nil, 0, err
@@ -125,10 +128,14 @@ func (f *Factors) confirmTOTP(ctx context.Context, t tenancy.Tenant, u id.User, 
 	if err != nil {
 		return nil, 0, err
 	}
-	if step == 0 {
-		return nil, 0, errInvalidCode(kindInvalid)
+	if err = refuse(reasonCode, nil); step != 0 {
+		codes, left, err = f.add(ctx, t, addition{by: by, user: u, factor: pending.id, method: TOTP, device: totpDevice, check: check,
+			commit: func(ctx context.Context, tx tenancy.Tx) (bool, error) {
+				return confirmTOTP(ctx, tx, pending.id, step, f.Now())
+			}})
 	}
-	return f.confirm(ctx, t, u, check, func(ctx context.Context, tx tenancy.Tx) (bool, error) {
-		return confirmTOTP(ctx, tx, pending.id, step, f.Now())
-	})
+	if refused(err) {
+		err = f.denyAddition(ctx, t, by, u, TOTP, err, errInvalidCode(kindInvalid))
+	}
+	return codes, left, err
 }

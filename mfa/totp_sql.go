@@ -16,7 +16,7 @@ func insertTOTP(ctx context.Context, tx tenancy.Tx, u id.User, f totpFactor, now
 		return err
 	}
 	_, err := tx.Exec(ctx, `insert into factors (id, user_id, method_type, device_name, created_at, secret)
-		values ($1, $2, 'totp', 'Authenticator app', $3, $4)`, f.id, u, now, f.sealed)
+		values ($1, $2, 'totp', $3, $4, $5)`, f.id, u, totpDevice, now, f.sealed)
 	return err
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"regexp"
 	"slices"
 	"time"
@@ -100,6 +99,7 @@ func newCeremony(rpID string) ceremony {
 type credential struct {
 	factor id.Factor
 	method string
+	device string
 	rpID   string
 	record record
 	stored string // record as the database has it
@@ -135,19 +135,6 @@ func (h holder) WebAuthnCredentials() []webauthn.Credential { return h.credentia
 
 func errInvalidCredential(k problem.Kind) *problem.Error {
 	return problem.New(k, "invalid_credential", "This passkey or security key was not accepted.")
-}
-
-// logRefusal tells operators of an answer that was refused, and by which step. Answers that belong to no account can be
-// sent by anybody in any number, so they are told only to whoever debugs.
-func (f *Factors) logRefusal(ctx context.Context, t tenancy.Tenant, u id.User, what string, why error) {
-	level := slog.LevelWarn
-	attrs := []slog.Attr{slog.String("tenant", t.ID.String()), slog.String("ceremony", what), slog.Any("error", why)}
-	if u.IsZero() {
-		level = slog.LevelDebug
-	} else {
-		attrs = append(attrs, slog.String("user", u.String()))
-	}
-	f.Log.LogAttrs(ctx, level, "webauthn: refused", attrs...)
 }
 
 // creationOptions is what a browser is asked to make a credential with.

@@ -11,10 +11,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-const recordColumns = `f.id, f.method_type, f.rp_id, f.credential`
+const recordColumns = `f.id, f.method_type, f.device_name, f.rp_id, f.credential`
 
 func (k *credential) scan(row pgx.Row, more ...any) error {
-	if err := row.Scan(append([]any{&k.factor, &k.method, &k.rpID, &k.stored}, more...)...); err != nil {
+	if err := row.Scan(append([]any{&k.factor, &k.method, &k.device, &k.rpID, &k.stored}, more...)...); err != nil {
 		return err
 	}
 	return json.Unmarshal([]byte(k.stored), &k.record)
@@ -59,13 +59,13 @@ func countCredentials(ctx context.Context, tx tenancy.Tx, u id.User) (n int, err
 
 // insertCredential adds a confirmed credential. Its id is unique in the tenant (section 7.1 step 26); whose it is already
 // is not told.
-func insertCredential(ctx context.Context, tx tenancy.Tx, u id.User, k credential, device string, now time.Time) error {
+func insertCredential(ctx context.Context, tx tenancy.Tx, u id.User, k credential, now time.Time) error {
 	text, err := json.Marshal(k.record)
 	if err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `insert into factors (id, user_id, method_type, device_name, created_at, confirmed_at, credential_id, credential, rp_id)
-		values ($1, $2, $3, $4, $5, $5, $6, $7, $8)`, k.factor, u, k.method, device, now, k.record.ID, string(text), k.rpID)
+		values ($1, $2, $3, $4, $5, $5, $6, $7, $8)`, k.factor, u, k.method, k.device, now, k.record.ID, string(text), k.rpID)
 	if tenancy.Violates(err, "factors_credential_id_key") {
 		return refuse(reasonRegistered, nil)
 	}

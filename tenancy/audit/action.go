@@ -23,6 +23,15 @@ var actions = map[Action]string{
 	"user.reactivated":   "a suspended user may sign in again",
 	"user.deleted":       "a user was deleted with everything that was theirs",
 
+	"challenge.failed":  "a second factor was not accepted; method says of what kind, purpose for what, reason why",
+	"factor.added":      "a user has another second factor; method says of what kind",
+	"factor.refused":    "a new second factor did not prove itself; method says of what kind, reason why",
+	"factor.removed":    "a user took a second factor away; method says of what kind",
+	"factor.suspected":  "a passkey or security key answered with an older counter: there may be a copy of it",
+	"factors.reset":     "all second factors of a user were taken away and their sessions ended; methods says which",
+	"backup_codes.made": "a user was given new backup codes, and older ones ended",
+	"backup_code.used":  "a backup code was used in place of a second factor; remaining says how many are left",
+
 	"api_key.created": "an API key was made; scopes says what it may do",
 	"api_key.revoked": "an API key was ended",
 
