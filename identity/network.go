@@ -79,22 +79,29 @@ func (h *Throttle) spend(ctx context.Context, t tenancy.Tenant, l limits, from n
 	if len(windows) == 0 {
 		return nil
 	}
+	if wait := h.local.waitAt(windows, now); wait > 0 {
+		return problem.RateLimited(wait)
+	}
 	var wait time.Duration
 	err = h.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
 		trimFailures(b, windows[0].key, now)
 		countWindows(b, windows, now, &wait)
 	})
 	if err == nil && wait > 0 {
+		h.local.shutUntil(windows, now.Add(wait))
 		err = problem.RateLimited(wait)
 	}
 	return err
 }
 
-// local counts the wrong passwords of a network at all tenants together, in the memory of one replica: what goes round the
-// tenants one by one stays under the limit of each. It is generous, because an office is one network to many tenants.
+// local is what one replica remembers of networks. It counts the wrong passwords of a network at all tenants together: what
+// goes round the tenants one by one stays under the limit of each. That limit is generous, because an office is one network
+// to many tenants. And it knows which networks have to wait at which tenant, so that those who go on all the same cost the
+// database nothing; nothing ends such a wait early.
 type local struct {
 	mu   sync.Mutex
 	seen *lru.Cache[netip.Prefix, spell]
+	shut *lru.Cache[uuid.UUID, time.Time] // by the key of the network's first window
 }
 
 // spell is a minute of a network.
@@ -110,19 +117,36 @@ const (
 
 func newLocal() *local {
 	seen, err := lru.New[netip.Prefix, spell](localNetworks)
-	if err != nil {
-		panic(err) // the size is a constant
+	shut, err2 := lru.New[uuid.UUID, time.Time](localNetworks)
+	if err != nil || err2 != nil {
+		panic("identity: a cache of a constant size cannot be made")
 	}
-	return &local{seen: seen}
+	return &local{seen: seen, shut: shut}
 }
 
-// wait is how long a network has to wait.
+// wait is how long a network has to wait at all tenants.
 func (l *local) wait(n netip.Prefix, now time.Time) time.Duration {
 	s, ok := l.seen.Get(n)
 	if !ok || s.failures < localMost || !s.ends.After(now) {
 		return 0
 	}
 	return s.ends.Sub(now)
+}
+
+// waitAt is how long it has to wait where these windows are.
+func (l *local) waitAt(windows []window, now time.Time) time.Duration {
+	if len(windows) == 0 {
+		return 0
+	}
+	until, _ := l.shut.Get(windows[0].key)
+	return max(0, until.Sub(now))
+}
+
+// shutUntil remembers that a network has to wait where these windows are.
+func (l *local) shutUntil(windows []window, until time.Time) {
+	if len(windows) > 0 {
+		l.shut.Add(windows[0].key, until)
+	}
 }
 
 // count counts a failure, and says how long the network has to wait if it is one too many.

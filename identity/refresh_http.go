@@ -1,9 +1,11 @@
 package identity
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
@@ -37,6 +39,9 @@ func (l *Logins) refresh(w http.ResponseWriter, r *http.Request, f tenancy.Front
 	}
 	rest.AddLogAttrs(r.Context(), slog.String("tenant", t.ID.String()))
 	o, err := l.Refresh(r.Context(), t, req.RefreshToken)
+	if problem.Is(err, "invalid_token") {
+		err = cmp.Or(l.Throttle.WrongRefresh(r.Context(), t, rest.ClientIP(r.Context())), err)
+	}
 	if err != nil {
 		return err
 	}

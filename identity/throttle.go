@@ -99,15 +99,15 @@ func (y Try) stops() bool { return y.consecutive == MaxConsecutive }
 // password is judged by.
 func (h *Throttle) Begin(ctx context.Context, t tenancy.Tenant, who Guessed, from netip.Addr, also func(*tenancy.Batch)) (Try, error) {
 	y := Try{at: h.Now(), network: networkOf(from)}
-	if wait := h.local.wait(y.network, y.at); wait > 0 {
-		return Try{}, problem.RateLimited(wait)
-	}
 	names, err := h.nameKeys.Of(ctx, t)
 	if err != nil {
 		return Try{}, err
 	}
 	y.account = who.key(names)
 	y.windows = passwordLimits.of(names, who.kind, y.network)
+	if wait := max(h.local.wait(y.network, y.at), h.local.waitAt(y.windows, y.at)); wait > 0 {
+		return Try{}, problem.RateLimited(wait)
+	}
 	counted := false
 	err = h.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
 		countTry(b, &y, who.owner(), &counted)
@@ -121,12 +121,15 @@ func (h *Throttle) Begin(ctx context.Context, t tenancy.Tenant, who Guessed, fro
 
 // refusal says when the next try counts.
 func (h *Throttle) refusal(ctx context.Context, t tenancy.Tenant, y Try, owner Email) error {
-	wait := time.Second // it has just ended, or ends now
-	err := h.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readWait(b, y, owner, &wait) })
+	var account, network time.Duration
+	err := h.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readWait(b, y, owner, &account, &network) })
 	if err != nil {
 		return err
 	}
-	return problem.RateLimited(wait)
+	if network > 0 {
+		h.local.shutUntil(y.windows, y.at.Add(network))
+	}
+	return problem.RateLimited(max(account, network, time.Second)) // it has just ended, or ends now
 }
 
 // Right forgets the account's failures. Errors: 429 where the network has used up its failures meanwhile, so that of all the
@@ -164,6 +167,9 @@ func (h *Throttle) Wrong(ctx context.Context, t tenancy.Tenant, y Try, u User, m
 	})
 	if err != nil {
 		return err
+	}
+	if wait > 0 {
+		h.local.shutUntil(y.windows, y.at.Add(wait))
 	}
 	if wait = max(wait, h.local.count(y.network, y.at)); wait > 0 {
 		return problem.RateLimited(wait)

@@ -50,17 +50,22 @@ func countTry(b *tenancy.Batch, y *Try, owner Email, counted *bool) {
 	})
 }
 
-// readWait tells how long a try has to wait that was not counted.
-func readWait(b *tenancy.Batch, y Try, owner Email, wait *time.Duration) {
-	b.Queue(`select blocked_until, consecutive from failures
+// readWait tells how long a try has to wait that was not counted, for its account and for its network.
+func readWait(b *tenancy.Batch, y Try, owner Email, account, network *time.Duration) {
+	b.Queue(`select key = any($1), blocked_until, consecutive from failures
 		where key = any($1) or key = coalesce((select id from users where email = $3), $2)`, keysOf(y.windows), y.account, owner).
 		Query(func(rows pgx.Rows) error {
+			var ofNetwork bool
 			var until time.Time
 			var consecutive int
-			_, err := pgx.ForEachRow(rows, []any{&until, &consecutive}, func() error {
-				*wait = max(*wait, until.Sub(y.at))
-				if consecutive >= MaxConsecutive {
-					*wait = max(*wait, stopped)
+			_, err := pgx.ForEachRow(rows, []any{&ofNetwork, &until, &consecutive}, func() error {
+				switch wait := until.Sub(y.at); {
+				case ofNetwork:
+					*network = max(*network, wait)
+				case consecutive >= MaxConsecutive:
+					*account = max(stopped, wait)
+				default:
+					*account = max(*account, wait)
 				}
 				return nil
 			})

@@ -343,3 +343,25 @@ func TestTheCurrentPasswordIsCountedWithTheOthers(t *testing.T) {
 	c.change(t, c.token, goodPassword, betterPassword).want(t, 204, "")
 	tt.loginFrom(t, 1, email, betterPassword).want(t, 200, "")
 }
+
+func TestAGoodRefreshTokenIsTakenWhateverElseItsNetworkSends(t *testing.T) {
+	t.Parallel()
+	tt, moved := clocked(t)
+	email, _ := tt.newUser(t)
+	token := tt.loginFrom(t, 1, email, goodPassword).want(t, 200, "").text("refresh_token")
+	refresh := func(token string) answer {
+		return tt.at(t, "POST", "/v1/auth/refresh", request{from: "127.1.0.1", body: jsonBody{"refresh_token": token}})
+	}
+	for range 60 {
+		refresh("x").want(t, 401, "invalid_token")
+	}
+	for range 2 {
+		if wait := refresh("x").retryAfter(t); wait != time.Minute {
+			t.Errorf("to wait %s", wait)
+		}
+	}
+	refresh(token).want(t, 200, "")
+	tt.loginFrom(t, 1, email, goodPassword).want(t, 200, "") // it is not the passwords that fail
+	moved.advance(time.Minute)
+	refresh("x").want(t, 401, "invalid_token")
+}

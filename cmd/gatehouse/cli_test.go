@@ -139,6 +139,13 @@ func ownerGetsAPassword(t *testing.T, in tenancytest.Installation, runs func(pat
 	}
 	initech.login(t, bill, first).want(t, 401, "invalid_credentials")
 	initech.login(t, bill, second).want(t, 200, "")
+
+	initech.fail(t, bill)
+	runs(`^bill@initech\.example can sign in again\n$`, "", "user", "unlock", "initech", bill)
+	for range 5 {
+		initech.login(t, bill, first).want(t, 401, "invalid_credentials")
+	}
+	initech.login(t, bill, second).want(t, 200, "")
 }
 
 func TestVersion(t *testing.T) {
