@@ -67,7 +67,7 @@ func (s *Sessions) revoke(ctx context.Context, by Caller, u id.User, may func(Us
 		if err := expireLogins(ctx, tx, u); err != nil {
 			return err
 		}
-		n, err := endSessions(ctx, tx, u, id.Session{})
+		n, err := endSessionsBut(ctx, tx, u, id.Session{})
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (s *Sessions) revoke(ctx context.Context, by Caller, u id.User, may func(Us
 
 // EndSessions ends all sessions of a user but one; the zero session spares none.
 func EndSessions(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) error {
-	_, err := endSessions(ctx, tx, u, but)
+	_, err := endSessionsBut(ctx, tx, u, but)
 	return err
 }
 

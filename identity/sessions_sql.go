@@ -35,7 +35,14 @@ func endSession(ctx context.Context, tx tenancy.Tx, u id.User, s id.Session) (bo
 	return tag.RowsAffected() == 1, err
 }
 
-func endSessions(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) (int64, error) {
+// endSessions ends all of a user's sessions.
+func endSessions(ctx context.Context, tx tenancy.Tx, u id.User) error {
+	_, err := endSessionsBut(ctx, tx, u, id.Session{})
+	return err
+}
+
+// endSessionsBut ends all but one; the zero session spares none.
+func endSessionsBut(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) (int64, error) {
 	tag, err := tx.Exec(ctx, `delete from sessions where user_id = $1 and id is distinct from $2`, u, but)
 	return tag.RowsAffected(), err
 }

@@ -27,6 +27,6 @@ func (s *Users) SetPassword(ctx context.Context, t tenancy.Tenant, u id.User, pw
 		if err := ForgetFailures(ctx, tx, u); err != nil {
 			return err
 		}
-		return EndSessions(ctx, tx, u, id.Session{})
+		return endSessions(ctx, tx, u)
 	})
 }

@@ -142,7 +142,7 @@ func (s *Users) Update(ctx context.Context, by Caller, u id.User, c UserChange) 
 			return err
 		}
 		if lost := !contains(changed.Roles, was.Roles); lost || (was.Active && !changed.Active) {
-			if err := EndSessions(ctx, tx, u, id.Session{}); err != nil {
+			if err := endSessions(ctx, tx, u); err != nil {
 				return err
 			}
 		}

@@ -114,3 +114,60 @@ func TestNothingIsMadeUpWithoutPostgresAndAllComesBack(t *testing.T) {
 		})
 	}
 }
+
+func TestARefreshThatFailsForAnOutageLeavesTheTokenAsItWas(t *testing.T) {
+	t.Parallel()
+	in := tenancytest.Install(t)
+	runtime, provisioner, server := tenancytest.OwnVault(t)
+	in.Runtime, in.Provisioner = runtime, provisioner
+	tp := startOn(t, in, nil)
+	tt := tp.newTenant(t)
+	_, user, a := tt.signedIn(t)
+	for name, outage := range map[string]struct{ begin, end func() error }{
+		"sealed":  {func() error { return server.Seal(t.Context()) }, func() error { return server.Unseal(t.Context()) }},
+		"stopped": {func() error { server.Kill(); return nil }, func() error { return server.Restart(t.Context()) }},
+		"hanging": {server.Pause, server.Continue},
+	} {
+		if err := outage.begin(); err != nil {
+			t.Fatal(err)
+		}
+		wantUnavailable(t, name, func() answer { return tt.refresh(t, a.text("refresh_token")) })
+		tt.refresh(t, "ghr_of_nobody").want(t, 401, "invalid_token")
+		tt.lateness(t, a.text("token"), time.Hour) // what failed long ago is no reuse
+		if err := outage.end(); err != nil {
+			t.Fatal(err)
+		}
+		var next answer
+		eventually(t, 10*time.Second, name+": refreshes come back", func() bool { next = tt.refresh(t, a.text("refresh_token")); return next.status != 503 })
+		a = next.want(t, 200, "")
+	}
+	if n := tt.recorded(t, "session.reuse_detected", user); n != 0 {
+		t.Errorf("%d reuses were seen", n)
+	}
+}
+
+func TestSessionsGoOnAfterPostgresWasKilled(t *testing.T) {
+	t.Parallel()
+	in, server := tenancytest.OwnPostgres(t)
+	tp := startOn(t, in, nil)
+	tt := tp.newTenant(t)
+	_, _, a := tt.signedIn(t)
+	killed := make(chan struct{})
+	go func() { server.Kill(); close(killed) }()
+	last := a
+	for next := a; next.status == 200; { // until the database is away, in the middle of one or between two
+		last = next
+		next = tt.refresh(t, last.text("refresh_token"))
+	}
+	<-killed
+	wantUnavailable(t, "killed", func() answer { return tt.refresh(t, last.text("refresh_token")) })
+	wantUnavailable(t, "logout", func() answer { return tt.at(t, "POST", "/v1/auth/logout", request{bearer: last.text("token")}) })
+	if err := server.Restart(context.WithoutCancel(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	tt.lateness(t, a.text("token"), -time.Hour) // however long the restart took: the client lost its answer a moment ago
+	eventually(t, 10*time.Second, "refreshes come back", func() bool { return tt.refresh(t, last.text("refresh_token")).status == 200 })
+	if !tt.works(t, last.text("token")) {
+		t.Error("a logout that was not stored was done")
+	}
+}

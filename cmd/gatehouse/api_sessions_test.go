@@ -331,3 +331,197 @@ func TestARefreshAsksForTheFactorsThatALoginWould(t *testing.T) {
 		t.Errorf("in the days of grace: %s", got.body)
 	}
 }
+
+func TestSessionsAreListedAndEndedOneByOne(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	email, user, first := tt.signedIn(t)
+	second := tt.at(t, "POST", "/v1/auth/login", request{body: map[string]any{"email": email, "password": goodPassword},
+		header: map[string]string{"User-Agent": "Second device"}}).want(t, 200, "")
+	_, _, strangers := tt.signedIn(t)
+	sid := func(a answer) string { return claimsOf(t, a.text("token"))["sid"].(string) }
+	list := func(a answer, query string) []map[string]any {
+		return tt.at(t, "GET", "/v1/users/me/sessions"+query, request{bearer: a.text("token")}).want(t, 200, "").data(t)
+	}
+	rows := list(second, "")
+	if len(rows) != 2 || rows[0]["id"] != sid(first) || rows[1]["id"] != sid(second) || rows[0]["current"] != false || rows[1]["current"] != true {
+		t.Fatalf("%v", rows)
+	}
+	if rows[1]["device"] != "Second device" || rows[1]["network"] != "127.0.0.1" || rows[1]["acr"] != "aal1" || fmt.Sprint(rows[1]["amr"]) != "[pwd]" {
+		t.Errorf("%v", rows[1])
+	}
+	if a, b := list(second, "?limit=1"), rows[:1]; fmt.Sprint(a) != fmt.Sprint(b) {
+		t.Errorf("the first page is %v", a)
+	}
+	tt.lateness(t, first.text("token"), time.Hour)
+	first = tt.refresh(t, first.text("refresh_token")).want(t, 200, "")
+	if again := list(second, "")[0]; again["last_used_at"].(string) <= rows[0]["last_used_at"].(string) || again["created_at"] != rows[0]["created_at"] {
+		t.Errorf("refreshed it is %v, and was %v", again, rows[0])
+	}
+
+	end := func(a answer, id string) answer {
+		return tt.at(t, "DELETE", "/v1/users/me/sessions/"+id, request{bearer: a.text("token")})
+	}
+	end(first, sid(strangers)).want(t, 404, "not_found")
+	end(second, sid(first)).want(t, 204, "")
+	end(second, sid(first)).want(t, 404, "not_found")
+	tt.refresh(t, first.text("refresh_token")).want(t, 401, "invalid_token")
+	if tt.works(t, first.text("token")) || !tt.works(t, second.text("token")) || !tt.works(t, strangers.text("token")) {
+		t.Error("one session was ended, and it is not this one")
+	}
+	if n := tt.recorded(t, "session.ended", user); n != 1 {
+		t.Errorf("%d entries of one end", n)
+	}
+	if rows := list(second, ""); len(rows) != 1 {
+		t.Errorf("an ended session is listed: %v", rows)
+	}
+	tt.exec(t, `update sessions set refresh_expires_at = now() - interval '1 second' where id = $1`, sid(second))
+	if rows := list(second, ""); len(rows) != 1 {
+		t.Errorf("the session that asks is not listed: %v", rows)
+	}
+	end(second, sid(second)).want(t, 204, "")
+	if tt.works(t, second.text("token")) {
+		t.Error("a session that ended itself goes on")
+	}
+}
+
+func TestSigningOutIsOnEveryReplicaAtOnceAndRecorded(t *testing.T) {
+	t.Parallel()
+	one := sharedPlatform(t)
+	two := startOn(t, one.install, func(c *config) { c.Address = one.config.Address })
+	tt := one.newTenant(t)
+	there := testTenant{two, tt.id, tt.slug, tt.host, tt.key}
+	for name, c := range map[string]struct {
+		action string
+		end    func(a answer, user string) answer
+		others bool // of the user's sessions go on
+	}{
+		"logout": {"session.ended", func(a answer, _ string) answer {
+			return tt.at(t, "POST", "/v1/auth/logout", request{bearer: a.text("token")})
+		}, true},
+		"logout-all": {"sessions.revoked", func(a answer, _ string) answer {
+			return tt.at(t, "POST", "/v1/auth/logout-all", request{bearer: a.text("token")})
+		}, false},
+		"an administrator": {"sessions.revoked", func(_ answer, user string) answer {
+			return tt.at(t, "POST", "/v1/users/"+user+"/revoke-sessions", request{key: tt.key})
+		}, false},
+	} {
+		email, user, a := tt.signedIn(t)
+		other := tt.login(t, email, goodPassword).want(t, 200, "")
+		next := there.refresh(t, a.text("refresh_token")).want(t, 200, "")
+		if !there.works(t, next.text("token")) || !there.works(t, other.text("token")) {
+			t.Fatalf("%s: a session of one replica is none of the other", name)
+		}
+		c.end(a, user).want(t, 204, "")
+		there.refresh(t, next.text("refresh_token")).want(t, 401, "invalid_token")
+		if there.works(t, next.text("token")) || tt.works(t, a.text("token")) {
+			t.Errorf("%s: the session goes on", name)
+		}
+		if there.works(t, other.text("token")) != c.others {
+			t.Errorf("%s: the user's other session goes on: %t", name, !c.others)
+		}
+		if n := tt.recorded(t, c.action, user); n != 1 {
+			t.Errorf("%s: %d entries", name, n)
+		}
+		there.login(t, email, goodPassword).want(t, 200, "")
+	}
+}
+
+func TestTheSuccessorIsTheSameOnEveryReplica(t *testing.T) {
+	t.Parallel()
+	one := sharedPlatform(t)
+	two := startOn(t, one.install, func(c *config) { c.Address = one.config.Address })
+	tt := one.newTenant(t)
+	there := testTenant{two, tt.id, tt.slug, tt.host, tt.key}
+	_, _, a := tt.signedIn(t)
+	for range 5 {
+		var here, beyond answer
+		var wg sync.WaitGroup
+		wg.Go(func() { here = tt.refresh(t, a.text("refresh_token")) })
+		wg.Go(func() { beyond = there.refresh(t, a.text("refresh_token")) })
+		wg.Wait()
+		if here.want(t, 200, "").text("refresh_token") != beyond.want(t, 200, "").text("refresh_token") {
+			t.Fatalf("%s and %s", here.body, beyond.body)
+		}
+		a = beyond
+	}
+}
+
+// The owner signs out by themselves; nobody else does it for them. Nobody signs out whoever stands above them.
+func TestWhoMaySignOutWhom(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	_, owner, ofOwner := tt.signedIn(t, "admin")
+	_, admin, ofAdmin := tt.signedIn(t, "admin")
+	_, user, ofUser := tt.signedIn(t)
+	tt.exec(t, `update users set is_owner = true where id = $1`, owner)
+	some, _ := tt.newKey(t, "users:write")
+	revoke := func(rq request, of string) answer {
+		return tt.at(t, "POST", "/v1/users/"+of+"/revoke-sessions", rq)
+	}
+	revoke(request{bearer: ofUser.text("token")}, user).want(t, 403, "forbidden")
+	revoke(request{bearer: ofAdmin.text("token")}, owner).want(t, 409, "owner_protected")
+	revoke(request{key: tt.key}, owner).want(t, 409, "owner_protected")
+	revoke(request{key: some}, admin).want(t, 403, "forbidden")
+	revoke(request{key: some}, user).want(t, 204, "")
+	revoke(request{bearer: ofOwner.text("token")}, admin).want(t, 204, "")
+	revoke(request{bearer: ofOwner.text("token")}, owner).want(t, 204, "")
+	for name, a := range map[string]answer{"owner": ofOwner, "administrator": ofAdmin, "user": ofUser} {
+		if tt.works(t, a.text("token")) {
+			t.Errorf("the %s is still signed in", name)
+		}
+	}
+}
+
+// A step-up gives the session's next refresh token, so what holds of a refresh holds of it.
+func TestAStepUpIsARotation(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	u := tt.enrolledUser(t)
+	before := tt.prove(t, u.challenge(t), "totp", u.app.code(t, 1)).want(t, 200, "")
+	challenge := tt.post(t, "/v1/auth/step-up", before.text("token"), nil).want(t, 200, "").text("challenge_id")
+	raised := tt.prove(t, challenge, "backup_code", u.codes[0].(string)).want(t, 200, "")
+	if claimsOf(t, raised.text("token"))["sid"] != claimsOf(t, before.text("token"))["sid"] {
+		t.Fatal("a step-up is of another session")
+	}
+	again := tt.refresh(t, before.text("refresh_token")).want(t, 200, "")
+	if again.text("refresh_token") != raised.text("refresh_token") {
+		t.Error("beside a step-up a refresh makes another successor")
+	}
+	if a, b := claimsOf(t, again.text("token")), claimsOf(t, raised.text("token")); a["auth_time"] != b["auth_time"] || a["acr"] != "aal2" {
+		t.Errorf("%v beside %v", a, b)
+	}
+	next := tt.refresh(t, raised.text("refresh_token")).want(t, 200, "")
+	tt.refresh(t, before.text("refresh_token")).want(t, 401, "invalid_token")
+	tt.refresh(t, next.text("refresh_token")).want(t, 401, "invalid_token")
+}
+
+// Whatever a refresh was doing when all sessions were ended, nothing it answers is good for anything.
+func TestNoRefreshGetsAroundARevocation(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	_, user, a := tt.signedIn(t)
+	answers := make(chan answer, 1000)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for mine := a; mine.status == 200; {
+				mine = tt.refresh(t, mine.text("refresh_token"))
+				answers <- mine
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 20 {
+			answers <- (<-answers).want(t, 200, "")
+		}
+		tt.at(t, "POST", "/v1/users/"+user+"/revoke-sessions", request{key: tt.key}).want(t, 204, "")
+	})
+	wg.Wait()
+	close(answers)
+	for got := range answers {
+		if got.status == 200 && (tt.works(t, got.text("token")) || tt.refresh(t, got.text("refresh_token")).status != 401) {
+			t.Fatal("signed out, and in")
+		}
+	}
+}
