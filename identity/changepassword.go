@@ -19,7 +19,8 @@ func errWrongPassword() error {
 
 // ChangePassword gives the caller another password in exchange for the one they have. Their other sessions end, and with
 // them every login under way; the one they ask in goes on, so that whoever changes a password because somebody else knows
-// it is the one who stays. Errors: 403 reauthentication_required; 400 invalid_credentials, weak_password; 429 as at a login, whose count it shares; 503.
+// it is the one who stays. Errors: 403 reauthentication_required; 400 invalid_credentials, weak_password;
+// 429 as at a login, whose count it shares; 503.
 func (s *Users) ChangePassword(ctx context.Context, by Caller, current, fresh password.Password) error {
 	if err := by.Fresh(s.Now()); err != nil {
 		return err
