@@ -114,6 +114,7 @@ func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw pas
 	if err != nil {
 		return Outcome{}, err
 	}
+	defer try.End()
 	ok, stale, err := l.Hasher.Verify(ctx, t.ID, a.User.ID, pw, a.Hash, pepper(l.Keys, t))
 	if err != nil {
 		l.Throttle.Refund(ctx, t, try)
@@ -164,6 +165,7 @@ func (l *Logins) Nobody(ctx context.Context, e Email, pw password.Password, c Cl
 	if err != nil {
 		return err
 	}
+	defer try.End()
 	if _, _, err := l.Hasher.Verify(ctx, id.Tenant{}, a.User.ID, pw, a.Hash, pepper(l.Keys, platform)); err != nil {
 		l.Throttle.Refund(ctx, platform, try)
 		return hashingError(err)

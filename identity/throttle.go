@@ -35,6 +35,7 @@ type Throttle struct {
 	ThrottleOptions
 	nameKeys *tenancy.PerTenant[[]byte]
 	local    *local
+	turns    *turns
 }
 
 // ThrottleOptions configures NewThrottle.
@@ -46,7 +47,7 @@ type ThrottleOptions struct {
 
 // NewThrottle makes a Throttle. One serves the whole process.
 func NewThrottle(o ThrottleOptions) *Throttle {
-	h := &Throttle{ThrottleOptions: o, local: newLocal()}
+	h := &Throttle{ThrottleOptions: o, local: newLocal(), turns: newTurns()}
 	h.nameKeys = tenancy.NewPerTenant(h.nameKey)
 	return h
 }
@@ -86,7 +87,11 @@ type Try struct {
 	failures    int
 	consecutive int
 	at          time.Time
+	release     func() // the turn
 }
+
+// End is called once a try is over, however it ended.
+func (y Try) End() { y.release() }
 
 // locks reports whether this failure is the first that others have to wait after.
 func (y Try) locks() bool { return y.failures == freeFailures+1 }
@@ -96,7 +101,7 @@ func (y Try) stops() bool { return y.consecutive == MaxConsecutive }
 
 // Begin counts a try, durably, and lets it be looked at. Errors: 429 while the account or the network has to wait, the same
 // whatever the password and whether or not there is such an account; 503. also reads, in the same round trip, what the
-// password is judged by.
+// password is judged by. A try that was begun is ended.
 func (h *Throttle) Begin(ctx context.Context, t tenancy.Tenant, who Guessed, from netip.Addr, also func(*tenancy.Batch)) (Try, error) {
 	y := Try{at: h.Now(), network: networkOf(from)}
 	names, err := h.nameKeys.Of(ctx, t)
@@ -108,6 +113,9 @@ func (h *Throttle) Begin(ctx context.Context, t tenancy.Tenant, who Guessed, fro
 	if wait := max(h.local.wait(y.network, y.at), h.local.waitAt(y.windows, y.at)); wait > 0 {
 		return Try{}, problem.RateLimited(wait)
 	}
+	if y.release, err = h.turns.take(ctx, y.account); err != nil {
+		return Try{}, err
+	}
 	counted := false
 	err = h.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
 		countTry(b, &y, who.owner(), &counted)
@@ -115,6 +123,9 @@ func (h *Throttle) Begin(ctx context.Context, t tenancy.Tenant, who Guessed, fro
 	})
 	if err == nil && !counted {
 		err = h.refusal(ctx, t, y, who.owner())
+	}
+	if err != nil {
+		y.End()
 	}
 	return y, err
 }
@@ -135,6 +146,7 @@ func (h *Throttle) refusal(ctx context.Context, t tenancy.Tenant, y Try, owner E
 // Right forgets the account's failures. Errors: 429 where the network has used up its failures meanwhile, so that of all the
 // tries it makes at once nothing is learned of those over the limit; 503.
 func (h *Throttle) Right(ctx context.Context, t tenancy.Tenant, y Try) error {
+	defer y.End()
 	var wait time.Duration
 	err := h.DB.InBatch(ctx, t, func(b *tenancy.Batch) { forgive(b, y, &wait) })
 	if err == nil && wait > 0 {
@@ -145,6 +157,7 @@ func (h *Throttle) Right(ctx context.Context, t tenancy.Tenant, y Try) error {
 
 // Refund takes a count back when an outage of ours kept the password from being judged. It is a kindness.
 func (h *Throttle) Refund(ctx context.Context, t tenancy.Tenant, y Try) {
+	defer y.End()
 	ctx = context.WithoutCancel(ctx)
 	_ = h.DB.InBatch(ctx, t, func(b *tenancy.Batch) { uncountTry(b, y) })
 }
@@ -153,6 +166,7 @@ func (h *Throttle) Refund(ctx context.Context, t tenancy.Tenant, y Try) {
 // user, or nobody; only one who could have signed in is written to. Errors: 429 in place of the caller's own refusal where
 // the network is over its limit, 503.
 func (h *Throttle) Wrong(ctx context.Context, t tenancy.Tenant, y Try, u User, more func(*tenancy.Batch)) error {
+	defer y.End()
 	var wait time.Duration
 	err := h.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
 		y.trim(b)
@@ -184,6 +198,7 @@ func (h *Throttle) Check(ctx context.Context, t tenancy.Tenant, u User, check fu
 	if err != nil {
 		return false, err
 	}
+	defer y.End()
 	ok, err = check(ctx)
 	switch {
 	case err != nil:
