@@ -195,7 +195,7 @@ func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, a account, p Pr
 			return Outcome{}, err
 		}
 	}
-	return l.issue(ctx, t, a.User, s, func(ctx context.Context, s *Session) error { return l.keep(ctx, t, s, p, set.Sessions.MaxPerUser) })
+	return l.issue(ctx, t, a.User, s, func(ctx context.Context, s *Session) error { return l.keep(ctx, t, s, a, p, set.Sessions.MaxPerUser) })
 }
 
 // serving refuses a tenant that was suspended or deleted since it was looked up, which may be before a password was hashed.
@@ -237,12 +237,12 @@ func (l *Logins) issue(ctx context.Context, t tenancy.Tenant, u User, s Session,
 }
 
 // keep writes the session of a login, or raises the one of a step-up. Errors: 401 invalid_credentials where the account was
-// suspended, deleted or given another password, or the session ended, between the first proof and now.
-func (l *Logins) keep(ctx context.Context, t tenancy.Tenant, s *Session, p Proof, most int) error {
+// suspended, deleted or given another password or factor, or the session ended, between the first proof and now.
+func (l *Logins) keep(ctx context.Context, t tenancy.Tenant, s *Session, a account, p Proof, most int) error {
 	kept := false
 	err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
 		if p.Session.IsZero() {
-			writeSession(b, *s, p, most, &kept)
+			writeSession(b, *s, a, p, most, &kept)
 		} else {
 			raiseSession(b, s, p, &kept)
 		}

@@ -38,14 +38,14 @@ func (a *account) scan(row pgx.Row) error {
 const sweepEvery = 8
 
 // writeSession writes the session if the account is still as the login found it. The race it closes: an administrator
-// suspends the user, or the user changes the password, while the old password is being hashed here; without the guard a
-// session would be born after all sessions were ended. The row is locked, because one who is about to commit that change
+// suspends the user, or the user changes the password or sets up a second factor, while the old password is being hashed
+// here; without the guard a session would be born after the sessions it belongs to were ended. The row is locked, because one who is about to commit that change
 // has already looked for sessions and seen none: we wait for them and then see the account as they left it.
 //
 // It also clears away some expired sessions, whoever they were of, so that the table is bounded by those that live. A user
 // keeps most of them: a client that signs in without end pushes out its own oldest. Where most is what everybody has,
 // that is seen to at the next sweep, else at once.
-func writeSession(b *tenancy.Batch, s Session, p Proof, most int, written *bool) {
+func writeSession(b *tenancy.Batch, s Session, a account, p Proof, most int, written *bool) {
 	if s.ID[len(s.ID)-1]%sweepEvery == 0 { // the last byte of an id is random
 		b.Queue(`delete from sessions where id in (select id from sessions where expires_at <= $1 limit 50 for update skip locked)`, s.Created)
 		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2 limit 50)`, s.User, settings.MostSessions-1)
@@ -58,9 +58,9 @@ func writeSession(b *tenancy.Batch, s Session, p Proof, most int, written *bool)
 	b.Queue(`insert into sessions (id, user_id, amr, acr, auth_time, created_at, expires_at, client_ip, user_agent,
 			refreshed_at, refresh_expires_at, refresh_seed, refresh_generation)
 		select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 from users u
-		where u.id = $2 and u.active and u.credential_version = $14 for share`,
+		where u.id = $2 and u.active and u.credential_version = $14 and ($15 or u.factors = $16) for share`,
 		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.Created, s.Expires, nullAddr(s.Client.IP), s.Client.UserAgent,
-		s.Refreshed, s.RefreshExpires, s.seed, s.generation, p.CredentialVersion).
+		s.Refreshed, s.RefreshExpires, s.seed, s.generation, p.CredentialVersion, p.Complete(), a.User.Factors).
 		Exec(func(tag pgconn.CommandTag) error { *written = tag.RowsAffected() == 1; return nil })
 }
 

@@ -76,13 +76,17 @@ func (s *Sessions) revoke(ctx context.Context, by Caller, u id.User, may func(Us
 	})
 }
 
-// EndSessions ends all sessions of a user but one; the zero session spares none.
+// EndSessions ends all sessions of a user but one, and the logins under way; the zero session spares none.
 func EndSessions(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) error {
+	if err := expireLogins(ctx, tx, u); err != nil {
+		return err
+	}
 	_, err := endSessionsBut(ctx, tx, u, but)
 	return err
 }
 
-// EndWeakSessions ends those of them that proved one factor alone, for a user who has a second one from now on.
+// EndWeakSessions ends those that proved one factor alone, for a user who has a second one from now on. A login under way
+// finds out by itself (see writeSession).
 func EndWeakSessions(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) error {
 	return endWeakSessions(ctx, tx, u, but)
 }

@@ -134,6 +134,9 @@ func (d *Desk) firstByChallenge(a attempt) func(context.Context, tenancy.Tx, ide
 		if err := hasNone(u); err != nil {
 			return err
 		}
+		if err := identity.EndWeakSessions(ctx, tx, u.ID, id.Session{}); err != nil {
+			return err
+		}
 		return deleteChallenge(ctx, tx, a.hash)
 	}
 }
@@ -170,11 +173,14 @@ func (f *Factors) ConfirmTOTP(ctx context.Context, by identity.Caller, code stri
 	if err := by.Fresh(f.Now()); err != nil {
 		return nil, 0, err
 	}
-	return f.confirmTOTP(ctx, by.Tenant, by.Actor(), by.User.ID, code, func(_ context.Context, _ tenancy.Tx, u identity.User) error {
+	return f.confirmTOTP(ctx, by.Tenant, by.Actor(), by.User.ID, code, func(ctx context.Context, tx tenancy.Tx, u identity.User) error {
 		if err := f.stillFresh(by, u); err != nil {
 			return err
 		}
-		return hasNoTOTP(u)
+		if err := hasNoTOTP(u); err != nil {
+			return err
+		}
+		return identity.EndWeakSessions(ctx, tx, u.ID, by.Session.ID)
 	})
 }
 

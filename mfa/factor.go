@@ -29,7 +29,8 @@ type addition struct {
 	user           id.User
 	factor         id.Factor
 	method, device string
-	// check refuses the user as they are in the transaction, and spends the challenge in it.
+	// check refuses the user as they are in the transaction, and spends the challenge in it. It ends the sessions that a
+	// password alone has begun, but for the one the factor is added in: from now on it begins none.
 	check func(context.Context, tenancy.Tx, identity.User) error
 	// commit changes or adds the factor's row, and reports whether it could.
 	commit func(context.Context, tenancy.Tx) (bool, error)
@@ -89,7 +90,8 @@ func (f *Factors) List(ctx context.Context, t tenancy.Tenant, u id.User) (all []
 }
 
 // Remove takes a factor away from its user. Errors: 404 not_found; 409 last_factor where the tenant demands one. With
-// the last factor the backup codes go, too: alone they are no second factor.
+// the last factor the backup codes go, too: alone they are no second factor. The user's other sessions end: the factor may
+// have been lost, and they begun with it.
 func (f *Factors) Remove(ctx context.Context, by identity.Caller, factor id.Factor) error {
 	return f.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
 		owner, err := identity.LockUser(ctx, tx, by.User.ID)
@@ -118,6 +120,9 @@ func (f *Factors) Remove(ctx context.Context, by identity.Caller, factor id.Fact
 			if err := clearBackupCodes(ctx, tx, owner.ID); err != nil {
 				return err
 			}
+		}
+		if err := identity.EndSessions(ctx, tx, owner.ID, by.Session.ID); err != nil {
+			return err
 		}
 		return f.tell(ctx, tx, owner, mailRemoved, map[string]string{"method": was.Method, "device_name": was.Device},
 			f.event("factor.removed", by.Actor(), owner.ID).With("method", was.Method).With("factor", factor))

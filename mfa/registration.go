@@ -94,7 +94,10 @@ func (f *Factors) Registration(ctx context.Context, by identity.Caller, method, 
 		if err == nil && !taken {
 			err = refuse(reasonUsed, nil)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return identity.EndWeakSessions(ctx, tx, u.ID, by.Session.ID)
 	})
 	return codes, left, err
 }

@@ -525,3 +525,31 @@ func TestNoRefreshGetsAroundARevocation(t *testing.T) {
 		}
 	}
 }
+
+// A factor that is added ends what a password alone has begun elsewhere, a factor that is removed everything elsewhere.
+func TestAnotherFactorEndsSessionsElsewhere(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	email, _, here := tt.signedIn(t)
+	elsewhere := tt.login(t, email, goodPassword).want(t, 200, "")
+	app := newApp(tt.post(t, "/v1/users/me/mfa/totp", here.text("token"), nil).want(t, 201, "").text("secret"))
+	tt.post(t, "/v1/users/me/mfa/totp/verify", here.text("token"), map[string]any{"code": app.code(t, 0)}).want(t, 200, "")
+	tt.refresh(t, elsewhere.text("refresh_token")).want(t, 401, "invalid_token")
+	here = tt.refresh(t, here.text("refresh_token")).want(t, 200, "")
+	if tt.works(t, elsewhere.text("token")) || !tt.works(t, here.text("token")) {
+		t.Error("added: not the sessions elsewhere, and them alone, ended")
+	}
+
+	u := enrolled{tt, email, app, nil}
+	strong := tt.prove(t, u.challenge(t), "totp", app.code(t, 1)).want(t, 200, "")
+	tt.refresh(t, strong.text("refresh_token")).want(t, 200, "")
+	codes := tt.post(t, "/v1/users/me/mfa/backup-codes", strong.text("token"), nil).want(t, 200, "").field("codes").([]any)
+	other := tt.prove(t, u.challenge(t), "backup_code", codes[0].(string)).want(t, 200, "")
+	factor := tt.at(t, "GET", "/v1/users/me/mfa", request{bearer: strong.text("token")}).want(t, 200, "").field("methods").([]any)[0].(map[string]any)["id"].(string)
+	begun := u.challenge(t)
+	tt.at(t, "DELETE", "/v1/users/me/mfa/"+factor, request{bearer: strong.text("token")}).want(t, 204, "")
+	if tt.works(t, other.text("token")) || tt.works(t, here.text("token")) || !tt.works(t, strong.text("token")) {
+		t.Error("removed: not the sessions elsewhere, and them alone, ended")
+	}
+	tt.prove(t, begun, "backup_code", codes[1].(string)).want(t, 401, "invalid_code")
+}
