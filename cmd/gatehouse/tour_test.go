@@ -58,6 +58,10 @@ var tourAnswers = []struct{ line, with, answer string }{
 	{"curl", "$ACME/v1/auth/login", `"token":"`}, // Ada, and later Eve
 	{"TOKEN=", "", ""},
 	{"curl", "$ACME/v1/users/me/profile", `"email":"ada@acme.example"`},
+	{"REFRESH=", "", ""},
+	{"NEXT=", "", ""},
+	{"curl", "$ACME/v1/users/me/sessions", `"current":true`},
+	{"curl", "$ACME/v1/auth/logout", "204"},
 	{"curl", "$SHARED/v1/auth/login", `"token":"`},
 	{"curl", "openid-configuration", `"jwks_uri"`},
 	{"curl", "jwks.json", `"kty":"EC"`},
