@@ -40,6 +40,28 @@ func (g *Guard) Admin(s Scope, h CallerHandler) rest.Handler {
 	}, h)
 }
 
+// Streaming is Admin for an operation whose body is longer than anybody may wait for.
+func (g *Guard) Streaming(s Scope, h CallerHandler) rest.Handler {
+	return rest.Limits{Body: -1, Time: -1}.Apply(g.Admin(s, h))
+}
+
+// still admits the caller of a stream again. Its body is not read for that.
+func (g *Guard) still(r *http.Request, s Scope) error {
+	t, err := g.Front.Tenant(r)
+	if err != nil {
+		return err
+	}
+	offered, err := tenancy.CredentialOf(r)
+	if err != nil {
+		return err
+	}
+	caller, err := g.Callers.Prove(r.Context(), t, offered)
+	if err == nil && !caller.may(s) {
+		err = problem.Forbidden()
+	}
+	return err
+}
+
 // Require is Admin for operations that do not ask who calls.
 func (g *Guard) Require(scope string, h tenancy.Handler) rest.Handler {
 	return g.Admin(Scope(scope), func(w http.ResponseWriter, r *http.Request, by Caller) error { return h(w, r, by.admitted()) })

@@ -257,6 +257,9 @@ func (l *Logins) keep(ctx context.Context, t tenancy.Tenant, s *Session, a accou
 // rehash brings a password hash to today's parameters, now that the password is at hand. It is a kindness: when it
 // fails the next login tries again.
 func (l *Logins) rehash(ctx context.Context, t tenancy.Tenant, a account, pw password.Password) {
+	// An imported hash may have taken most of the time there was, and would be verified again the next time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DefaultPatience)
+	defer cancel()
 	fresh, err := l.Hasher.Hash(ctx, t.ID, a.User.ID, pw, pepper(l.Keys, t))
 	if err == nil {
 		err = l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { replaceHash(b, a.User.ID, a.Hash, fresh) })

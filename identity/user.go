@@ -3,7 +3,9 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/identity/password"
@@ -38,7 +40,10 @@ type User struct {
 }
 
 // Users is the administration of a tenant's users.
-type Users struct{ UsersOptions }
+type Users struct {
+	UsersOptions
+	imports atomic.Int32 // under way
+}
 
 // UsersOptions configures NewUsers.
 type UsersOptions struct {
@@ -50,11 +55,13 @@ type UsersOptions struct {
 	Settings *settings.Store
 	Hosts    *tenancy.PerTenant[[]tenancy.Host]
 	Breaches password.Breaches // nil: none
+	Imported *Imported
 	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // NewUsers makes a Users.
-func NewUsers(o UsersOptions) *Users { return &Users{o} }
+func NewUsers(o UsersOptions) *Users { return &Users{UsersOptions: o} }
 
 // NewUser is what an administrator says about a user to be.
 type NewUser struct {

@@ -104,7 +104,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	if c.patient {
 		patience, gate.MaxWait = time.Minute, time.Minute
 	}
-	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams)
+	imported := identity.NewImported(p.db, p.directory, p.custodian)
+	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams).WithImports(imported)
 	p.throttle = identity.NewThrottle(identity.ThrottleOptions{DB: p.db, Keys: p.custodian, Now: now})
 	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
 		Settings: p.settings, Tokens: tokens, Factors: p.factors, Throttle: p.throttle, Patience: patience, Now: now, Log: log})
@@ -112,7 +113,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}
 	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
-		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Now: now})
+		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Imported: imported, Now: now, Log: log})
 	p.profiles = &identity.Profiles{DB: p.db, Now: now}
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}
 

@@ -35,7 +35,8 @@ type Hasher struct {
 	gate     *Gate
 	params   Params
 	memories *memories
-	nobody   PHC // what is verified for somebody without a password
+	imports  Imports // nil: there are none
+	nobody   PHC     // what is verified for somebody without a password
 }
 
 // NewHasher makes a Hasher that makes hashes with params and does all argon2id work inside gate. It panics when params
@@ -57,7 +58,7 @@ func newHasher(gate *Gate, params Params) *Hasher {
 // another row it verifies nothing. The tenant is besides the queue to wait in.
 func (h *Hasher) Hash(ctx context.Context, t id.Tenant, subject id.User, pw Password, pepper Pepper) (Hash, error) {
 	p := PHC{Params: h.params, Salt: random(saltLen)}
-	sum, err := h.argon2id(ctx, t, pw, p, pepper)
+	sum, err := h.argon2id(ctx, t, pw, p, nil, pepper)
 	if err != nil {
 		return "", err
 	}
@@ -73,23 +74,23 @@ func (h *Hasher) Hash(ctx context.Context, t id.Tenant, subject id.User, pw Pass
 //
 // A zero Hash (unknown user, or no password set) costs what a real one costs, one hash with the Hasher's parameters,
 // one pepper call and one comparison in constant time, and answers false. So does the verification of a hash without
-// a pepper. A hash with other parameters costs what those cost: until it has been made anew, the time of a failed login
-// tells that it exists. Errors are those of Hash, and ErrMalformedHash.
+// a pepper. A sealed Hash is an imported one: see Imports. Errors are those of Hash, and ErrMalformedHash.
 func (h *Hasher) Verify(ctx context.Context, t id.Tenant, subject id.User, pw Password, stored Hash,
 	pepper Pepper) (ok, stale bool, err error) {
-	p := h.nobody
-	if stored != "" {
-		if p, err = ParsePHC(string(stored)); err != nil {
-			return false, false, err
-		}
+	p, beside, err := h.stored(ctx, t, subject, stored)
+	if err != nil {
+		return false, false, err
 	}
-	sum, err := h.argon2id(ctx, t, pw, p, pepper)
+	sum, err := h.argon2id(ctx, t, pw, p, beside, pepper)
 	if err != nil {
 		return false, false, err
 	}
 	mac, _, err := keyed(ctx, pepper, p.KeyID, t, subject, sum)
 	if err != nil {
 		return false, false, err
+	}
+	if stored.Sealed() {
+		return beside.matched, beside.matched, nil
 	}
 	if p.KeyID == 0 { // the pepper was asked all the same: an imported hash must not be quicker than nobody's
 		mac = sum
@@ -99,9 +100,9 @@ func (h *Hasher) Verify(ctx context.Context, t id.Tenant, subject id.User, pw Pa
 	return ok, stale, nil
 }
 
-// argon2id computes the bare hash inside a slot of the gate. The pepper is only looked at, so that a forgotten one
+// argon2id computes the bare hash inside a slot of the gate, and in the same turn what is to be computed beside it. The pepper is only looked at, so that a forgotten one
 // costs nothing.
-func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, pepper Pepper) (sum []byte, err error) {
+func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, beside *beside, pepper Pepper) (sum []byte, err error) {
 	if pw.IsZero() {
 		return nil, ErrEmpty
 	}
@@ -113,6 +114,7 @@ func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, 
 		size = len(p.Sum) // an imported hash: the argon2id output itself is stored, and its length goes into the hash
 	}
 	err = h.gate.Do(ctx, t, func() {
+		beside.compute(pw)
 		sum = h.memories.key(pw.bytes(), p.Salt, p.Params, uint32(size)) //nolint:gosec // 16 to 64
 	})
 	return sum, err

@@ -166,7 +166,7 @@ func TestImportedLengths(t *testing.T) {
 		}
 	}
 	short, custodian, user := PHC{Params: cheap, Salt: random(8)}, new(vault), id.NewUser() // peppered, but a short salt
-	sum, _ := h.argon2id(t.Context(), home, pw, short, custodian.pepper)
+	sum, _ := h.argon2id(t.Context(), home, pw, short, nil, custodian.pepper)
 	short.Sum, short.KeyID, _ = keyed(t.Context(), custodian.pepper, 0, home, user, sum)
 	if ok, stale, err := h.Verify(t.Context(), home, user, pw, short.Hash(), custodian.pepper); !ok || !stale || err != nil {
 		t.Errorf("short salt: ok %v, stale %v, %v", ok, stale, err)
@@ -197,7 +197,7 @@ func TestSameWorkForNobody(t *testing.T) {
 func TestNobodyNeverVerifies(t *testing.T) {
 	h := cheapHasher()
 	pw := parsed(t, "correct horse battery staple")
-	sum, err := h.argon2id(t.Context(), home, pw, h.nobody, new(vault).pepper)
+	sum, err := h.argon2id(t.Context(), home, pw, h.nobody, nil, new(vault).pepper)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,13 +15,13 @@
 //     changes the form of an assigned character, but one that was unassigned when its owner chose it may change.
 //   - Whoever looks a user up and finds none must call Verify all the same, with the zero Hash. A login that answers
 //     without a hash tells who exists, by time.
-//   - The time of a hash is that of its parameters. After DefaultParams was raised, or with imports, a failed login on an
-//     old hash takes another time than on nobody's, until its owner has signed in and it was made anew.
+//   - The time of a hash is that of its parameters. After DefaultParams was raised a failed login on an old hash takes another
+//     time than on nobody's, until its owner has signed in and it was made anew. For imported hashes see Imports.
 //   - Hash and Verify take tens of milliseconds and a round trip to the custodian: never inside of a transaction.
 //   - argon2id cannot be interrupted. Who goes away while waiting frees the place at once, who goes away later has the
 //     hash computed for nobody.
-//   - The Gate counts turns, not time. The bounds of ParsePHC let one imported hash cost up to twenty default ones, so a
-//     tenant whose users were imported at 256 MiB has longer turns than others until they have signed in.
+//   - The Gate counts turns, not time. The bounds of package foreign let one imported hash cost up to forty of ours, so a
+//     tenant whose users were imported at such a cost has longer turns than others until they have signed in.
 //
 // # Memory and CPU, as measured
 //

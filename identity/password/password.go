@@ -21,7 +21,10 @@ const redacted = "[redacted]"
 //
 // It prints as [redacted] under every fmt verb and in JSON, XML and slog. The text is behind a pointer because fmt
 // calls no methods on unexported fields: a struct that holds a Password prints an address, never the text.
-type Password struct{ text *string }
+type Password struct {
+	text  *string
+	typed *string // as it was sent, where that is not the normal form: for hashes that other systems made
+}
 
 // Malformed says why a string is no password. Its values are comparable: errors.Is works.
 type Malformed string
@@ -70,6 +73,9 @@ func Parse(raw string) (Password, error) {
 	text := norm.NFKC.String(raw)
 	if len(text) > MaxBytes {
 		return Password{}, ErrTooLong
+	}
+	if text != raw {
+		return Password{text: &text, typed: &raw}, nil
 	}
 	return Password{text: &text}, nil
 }

@@ -139,13 +139,15 @@ func bodyError(err error) error {
 
 // jsonOnly is the media type rule: application/json, with charset=utf-8 or no parameter at all, and no content coding. It
 // is spelled out here because mime.ParseMediaType takes more: a parameter repeated, continued or percent-encoded.
-func jsonOnly(h http.Header) error {
+func jsonOnly(h http.Header) error { return only(h, "application/json") }
+
+func only(h http.Header, want string) error {
 	types := h["Content-Type"]
 	if len(types) != 1 || len(h["Content-Encoding"]) > 0 {
 		return problem.UnsupportedMedia()
 	}
 	media, parameter, has := strings.Cut(types[0], ";")
-	if !sameToken(media, "application/json") {
+	if !sameToken(media, want) {
 		return problem.UnsupportedMedia()
 	}
 	if has && !sameToken(parameter, "charset=utf-8") && !sameToken(parameter, `charset="utf-8"`) {

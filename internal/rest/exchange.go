@@ -18,6 +18,7 @@ type exchange struct {
 	log    *slog.Logger
 	base   context.Context //nolint:containedctx // of the connection, without the deadline of the request; lives as long as the exchange
 	body   io.ReadCloser   // without the limit
+	stream bool            // the body has no limit and is read while it comes
 	status int             // 0 until the header was sent
 	bytes  int64
 	cut    bool // the connection was ended on purpose

@@ -31,15 +31,15 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // half an answer for a whole one.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	ctx := r.Context()
-	logFailure(ctx, err)
+	LogFailure(ctx, err)
 	if x := exchangeOf(ctx); x != nil && x.status != 0 {
 		panic(http.ErrAbortHandler)
 	}
 	problem.Write(w, RequestID(ctx), err)
 }
 
-// logFailure logs what is our fault. A client that hung up is not.
-func logFailure(ctx context.Context, err error) {
+// LogFailure logs what is our fault. A client that hung up is not.
+func LogFailure(ctx context.Context, err error) {
 	e := problem.From(err)
 	if e.Kind.Status() < http.StatusInternalServerError {
 		return

@@ -10,7 +10,8 @@ import (
 // to send it: a credential that was judged before would be believed for as long after it was taken away. What went wrong
 // in reading is told when it is decoded. The body is bounded by the middleware; an operation that streams is not held.
 func Hold(r *http.Request) {
-	if r.Body == nil || r.Body == http.NoBody {
+	x := exchangeOf(r.Context())
+	if r.Body == nil || r.Body == http.NoBody || x != nil && x.stream {
 		return
 	}
 	data, err := io.ReadAll(r.Body)

@@ -9,7 +9,7 @@ import (
 // Limits are the bounds of one operation where they differ from those of all others: a profile picture, an import. Zero
 // means the usual bound, a negative number none at all.
 type Limits struct {
-	Body int64         // bytes; none at all makes it a stream, which may be answered while it is read
+	Body int64         // bytes; none at all makes it a stream, which Lines answers while it is read
 	Time time.Duration // of the whole operation; the connection's read and write deadlines follow it
 }
 
@@ -30,9 +30,7 @@ func (l Limits) Apply(h Handler) Handler {
 		case l.Body > 0:
 			r.Body = http.MaxBytesReader(x.ResponseWriter, x.body, l.Body)
 		case l.Body < 0:
-			r.Body = x.body
-			// HTTP/1 would read the rest of the body before the first byte of the answer, and cut it at 256 KB.
-			_ = http.NewResponseController(w).EnableFullDuplex()
+			r.Body, x.stream = x.body, true
 		}
 		return h(w, r)
 	}

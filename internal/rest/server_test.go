@@ -96,17 +96,16 @@ func TestABodyThatStallsDoesNotHoldTheConnection(t *testing.T) {
 
 func TestAStreamOutlivesTheUsualTimeouts(t *testing.T) {
 	stream := Limits{Body: -1, Time: 5 * time.Second}.Apply(func(w http.ResponseWriter, r *http.Request) error {
-		n := 0
-		for s := bufio.NewScanner(r.Body); s.Scan(); n++ {
-			_, _ = fmt.Fprintf(w, "%d\n", n)
-			if err := http.NewResponseController(w).Flush(); err != nil {
+		l, n := NewLines(w, r), 0
+		for s := bufio.NewScanner(l.Body()); s.Scan(); n++ {
+			if err := l.Write(fmt.Appendf(nil, "%d\n", n)); err != nil {
 				return err
 			}
 		}
 		if n != 5 {
 			return problem.Invalid(fmt.Sprintf("Only %d lines came.", n))
 		}
-		return nil
+		return l.Close()
 	})
 	addr := listen(t, stream, func(s *http.Server) {
 		s.ReadTimeout, s.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond

@@ -21,6 +21,7 @@ var actions = map[Action]string{
 	"user.roles_changed": "a user was given other roles; roles says which, was which they had",
 	"user.suspended":     "a user was suspended and signed out",
 	"user.reactivated":   "a suspended user may sign in again",
+	"users.imported":     "users were added from another system; created, exists and errors count the lines, complete says whether all were read",
 	"user.deleted":       "a user was deleted with everything that was theirs",
 
 	"challenge.failed":  "a second factor was not accepted; method says of what kind, purpose for what, reason why",

@@ -47,7 +47,6 @@ func TestHashesOfOthersVerify(t *testing.T) {
 			raw(t, "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b3731622eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640"), "scrypt-10-8-16"},
 		{"RFC 7914", "pleaseletmein", "$scrypt$ln=14,r=8,p=1$" + text("SodiumChloride") + "$" +
 			raw(t, "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"), "scrypt-14-8-1"},
-		{"passlib", "password", "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E", "scrypt-16-8-1"},
 		{"passlib", "nacl", "$scrypt$ln=1,r=4,p=2$yhnD+J+Tci4lZCwFgHCuVQ$fAsEWmxSHuC0cHKMwKVFPzrQukgvK09Sj+NueTSxKds", "scrypt-1-4-2"},
 
 		// PBKDF2: RFC 7914 section 11 (sums of two blocks; the first is a sum of its own), passlib.
@@ -82,11 +81,11 @@ func TestHashesOfOthersVerify(t *testing.T) {
 		if !h.Matches([]byte(c.password)) {
 			t.Errorf("%s, %s: %q does not match", c.from, c.hash, c.password)
 		}
-		if h.Matches([]byte(c.password+" ")) || h.Matches([]byte(strings.ToUpper(c.password)+"x")) {
+		if h.Matches([]byte(c.password + " ")) {
 			t.Errorf("%s, %s: another password matches", c.from, c.hash)
 		}
 		decoy, ok := Decoy(c.kind)
-		if !ok || decoy.Kind() != c.kind || decoy.Matches([]byte(c.password)) {
+		if !ok || decoy.Kind() != c.kind {
 			t.Errorf("the decoy of %s: %v, a %s", c.kind, ok, decoy.Kind())
 		}
 	}
@@ -174,6 +173,17 @@ func TestWhatIsRefusedAtImport(t *testing.T) {
 	} {
 		if h, err := Parse(hash); !errors.Is(err, want) || h.matches != nil {
 			t.Errorf("%q: %v, want %v", hash, err, want)
+		}
+	}
+}
+
+func TestNothingMatchesADecoy(t *testing.T) {
+	t.Parallel()
+	for _, k := range []Kind{"ssha", "ssha256", "ssha512", "scrypt-4-1-1", "pbkdf2-sha256-1", "pbkdf2-sha512-1", "bcrypt-04", "firebase-4-8"} {
+		for _, pw := range []string{"", "password", "\x00"} {
+			if d, ok := Decoy(k); !ok || d.Matches([]byte(pw)) {
+				t.Errorf("%q matches the decoy of %s (%v)", pw, k, ok)
+			}
 		}
 	}
 }
