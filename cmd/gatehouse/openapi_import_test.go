@@ -11,20 +11,21 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// The document describes a stream of lines as an array of them.
-func init() {
-	openapi3filter.RegisterBodyDecoder("application/x-ndjson", func(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
-		all := []any{}
-		lines := bufio.NewScanner(body)
-		for lines.Scan() {
-			var v any
-			if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-				return nil, err
-			}
-			all = append(all, v)
+// decodeLines reads lines of JSON as what the schema takes them for: an array of the lines, or text.
+func decodeLines(body io.Reader, h http.Header, schema *openapi3.SchemaRef, f openapi3filter.EncodingFn) (any, error) {
+	if !schema.Value.Type.Is("array") {
+		return openapi3filter.PlainBodyDecoder(body, h, schema, f)
+	}
+	all := []any{}
+	lines := bufio.NewScanner(body)
+	for lines.Scan() {
+		var v any
+		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+			return nil, err
 		}
-		return all, lines.Err()
-	})
+		all = append(all, v)
+	}
+	return all, lines.Err()
 }
 
 // imports makes an import give the results described.
