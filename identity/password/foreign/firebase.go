@@ -61,6 +61,6 @@ func encryptCTR(key, text []byte) []byte {
 		return nil // the key has 32 bytes
 	}
 	out := make([]byte, len(text))
-	cipher.NewCTR(block, make([]byte, aes.BlockSize)).XORKeyStream(out, text)
+	cipher.NewCTR(block, make([]byte, aes.BlockSize)).XORKeyStream(out, text) //nolint:gosec // Firebase's scheme; the key is of one password and salt
 	return out
 }

@@ -136,9 +136,9 @@ var (
 	zeros32 = strings.Repeat("A", 43)
 )
 
-// number reads what is written without sign or leading zero, and bounded: ErrMalformed where it is no number, ErrCost
+// number reads what is written without sign or leading zero, from 1 to high: ErrMalformed where it is no number, ErrCost
 // where it is out of bounds.
-func number(s string, low, high int) (int, error) {
+func number(s string, high int) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || strconv.Itoa(n) != s {
 		if len(s) > 9 && strings.Trim(s, "0123456789") == "" && s[0] != '0' {
@@ -146,7 +146,7 @@ func number(s string, low, high int) (int, error) {
 		}
 		return 0, ErrMalformed
 	}
-	if n < low || n > high {
+	if n < 1 || n > high {
 		return 0, ErrCost
 	}
 	return n, nil

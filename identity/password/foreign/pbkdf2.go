@@ -39,7 +39,7 @@ func readPBKDF2(name string, h func() hash.Hash, size, most int, rest string) (K
 	if err != nil {
 		return "", nil, err
 	}
-	n, err := number(p["i"], 1, most)
+	n, err := number(p["i"], most)
 	if err != nil {
 		return "", nil, err
 	}

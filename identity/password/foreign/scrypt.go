@@ -19,13 +19,13 @@ const (
 )
 
 func readScryptCost(ln, r, p string) (c scryptCost, err error) {
-	if c.ln, err = number(ln, 1, 20); err != nil {
+	if c.ln, err = number(ln, 20); err != nil {
 		return c, err
 	}
-	if c.r, err = number(r, 1, 64); err != nil {
+	if c.r, err = number(r, 64); err != nil {
 		return c, err
 	}
-	if c.p, err = number(p, 1, 64); err != nil {
+	if c.p, err = number(p, 64); err != nil {
 		return c, err
 	}
 	if blocks := c.r << c.ln; blocks > mostScryptBlocks || blocks*c.p > mostScryptWork {
