@@ -57,6 +57,7 @@ type Domains struct{ DomainsOptions }
 type DomainsOptions struct {
 	DB       *DB
 	Repeat   *Repeat
+	Outbox   *Outbox
 	DNS      TXT
 	Platform []Host // nobody may claim these or a name below: the shared host, and the suffix of given domains
 	// Unproved is a domain below which names are taken as proved when asked: "localhost" in development, where no DNS
@@ -71,7 +72,8 @@ func NewDomains(o DomainsOptions) *Domains { return &Domains{o} }
 // Claim records that a tenant claims a name. Errors: 400 for a name of the platform; 409 domain_taken where the tenant
 // has claimed it before or another tenant has proved it; 409 too_many_domains.
 func (s *Domains) Claim(ctx context.Context, t Tenant, op Operation, h Host, uses []Use, render func(Domain) any) (json.RawMessage, error) {
-	return s.Repeat.createInDirectory(ctx, t, op, func(context.Context) (any, func(context.Context, directoryTx) error, error) {
+	told := s.Outbox.bundle()
+	body, err := s.Repeat.createInDirectory(ctx, t, op, func(context.Context) (any, func(context.Context, directoryTx) error, error) {
 		if s.platforms(h) {
 			return nil, nil, problem.Field("domain", "belongs to the platform")
 		}
@@ -84,9 +86,21 @@ func (s *Domains) Claim(ctx context.Context, t Tenant, op Operation, h Host, use
 			if Violates(err, "domains_tenant_id_domain_key") {
 				return domainTaken()
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return told.put(ctx, tx, t.ID, d.event("domain.added", op.Actor, d.CreatedAt).With("uses", uses))
 		}, nil
 	})
+	if err == nil {
+		told.deliver(ctx)
+	}
+	return body, err
+}
+
+// event is something that happened to the domain.
+func (d Domain) event(a Action, by Actor, at time.Time) Event {
+	return Event{Action: a, Actor: by, ResourceType: "domain", ResourceID: d.ID.String(), At: at}.With("domain", d.Domain)
 }
 
 func (s *Domains) platforms(h Host) bool {
@@ -104,8 +118,9 @@ type Outcome struct {
 
 // Verify looks for the proof in DNS and, if it is there, gives the domain its effect. A missing proof is an outcome and
 // not an error. Errors: ErrUnknown; 409 domain_taken where another tenant was first.
-func (s *Domains) Verify(ctx context.Context, t Tenant, domain id.Domain) (Outcome, error) {
+func (s *Domains) Verify(ctx context.Context, by Admitted, domain id.Domain) (Outcome, error) {
 	var d Domain
+	t, told := by.Tenant, s.Outbox.bundle()
 	err := s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) (err error) {
 		d, err = domainByID(ctx, tx, t.ID, domain)
 		return err
@@ -120,7 +135,11 @@ func (s *Domains) Verify(ctx context.Context, t Tenant, domain id.Domain) (Outco
 		return Outcome{false, why}, nil
 	}
 	err = s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
-		return setVerified(ctx, tx, d, s.Now())
+		first, err := setVerified(ctx, tx, d, s.Now())
+		if err != nil || !first {
+			return err
+		}
+		return told.put(ctx, tx, t.ID, d.event("domain.verified", by.Actor, s.Now()))
 	})
 	// The race: two tenants publish their proofs and verify at the same moment. The index lets one of them through.
 	if Violates(err, "domains_one_holder") {
@@ -129,6 +148,7 @@ func (s *Domains) Verify(ctx context.Context, t Tenant, domain id.Domain) (Outco
 	if err != nil {
 		return Outcome{}, err
 	}
+	told.deliver(ctx)
 	return Outcome{true, "The domain is verified."}, nil
 }
 
@@ -174,10 +194,19 @@ func (s *Domains) List(ctx context.Context, t Tenant, after id.Domain, limit int
 
 // Remove gives a name up. If it was the primary domain, the oldest other proved host takes its place. Errors:
 // ErrUnknown.
-func (s *Domains) Remove(ctx context.Context, t Tenant, domain id.Domain) error {
-	return s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
-		return deleteDomain(ctx, tx, t.ID, domain)
+func (s *Domains) Remove(ctx context.Context, by Admitted, domain id.Domain) error {
+	told := s.Outbox.bundle()
+	err := s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+		d, err := deleteDomain(ctx, tx, by.Tenant.ID, domain)
+		if err != nil {
+			return err
+		}
+		return told.put(ctx, tx, by.Tenant.ID, d.event("domain.removed", by.Actor, s.Now()))
 	})
+	if err == nil {
+		told.deliver(ctx)
+	}
+	return err
 }
 
 func domainTaken() error {

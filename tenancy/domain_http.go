@@ -77,7 +77,7 @@ func (s *Domains) claim(w http.ResponseWriter, r *http.Request, by Admitted) err
 	if err != nil {
 		return err
 	}
-	op := Operation{Name: "POST /v1/domains", By: by.Caller, Key: key, Request: req}
+	op := Operation{Name: "POST /v1/domains", By: by.Caller, Actor: by.Actor, Key: key, Request: req}
 	body, err := s.Claim(r.Context(), by.Tenant, op, req.host, req.Uses, func(d Domain) any { return renderDomain(d) })
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (s *Domains) remove(w http.ResponseWriter, r *http.Request, by Admitted) er
 	if err != nil {
 		return problem.NotFound()
 	}
-	if err := s.Remove(r.Context(), by.Tenant, domain); err != nil {
+	if err := s.Remove(r.Context(), by, domain); err != nil {
 		return notFound(err)
 	}
 	return rest.NoContent(w)
@@ -124,7 +124,7 @@ func (s *Domains) verify(w http.ResponseWriter, r *http.Request, by Admitted) er
 	if err != nil {
 		return problem.NotFound()
 	}
-	o, err := s.Verify(r.Context(), by.Tenant, domain)
+	o, err := s.Verify(r.Context(), by, domain)
 	if err != nil {
 		return notFound(err)
 	}

@@ -86,35 +86,37 @@ func provedHosts(ctx context.Context, tx directoryTx, t id.Tenant) ([]Host, erro
 	return pgx.CollectRows(rows, pgx.RowTo[Host])
 }
 
-// setVerified gives the domain its effect; the first proved host becomes the primary domain.
-func setVerified(ctx context.Context, tx directoryTx, d Domain, now time.Time) error {
+// setVerified gives the domain its effect; the first proved host becomes the primary domain. first tells whether it was this
+// call that did.
+func setVerified(ctx context.Context, tx directoryTx, d Domain, now time.Time) (first bool, err error) {
 	if err := oneAtATime(ctx, tx, d.Tenant); err != nil {
-		return err
+		return false, err
 	}
 	tag, err := tx.Exec(ctx, `update domains set verified_at = $3, is_primary = 'host' = any(uses)
 			and not exists (select from domains p where p.tenant_id = $1 and p.is_primary)
 		where tenant_id = $1 and id = $2 and verified_at is null`, d.Tenant, d.ID, now)
 	if err == nil && tag.RowsAffected() == 0 {
 		_, err = domainByID(ctx, tx, d.Tenant, d.ID) // verified by another call meanwhile, or removed
+		return false, err
 	}
-	return err
+	return true, err
 }
 
 // deleteDomain removes a claim and lets the oldest other proved host succeed a primary one.
-func deleteDomain(ctx context.Context, tx directoryTx, t id.Tenant, domain id.Domain) error {
+func deleteDomain(ctx context.Context, tx directoryTx, t id.Tenant, domain id.Domain) (Domain, error) {
+	d := Domain{ID: domain, Tenant: t}
 	if err := oneAtATime(ctx, tx, t); err != nil {
-		return err
+		return d, err
 	}
-	var primary bool
-	err := tx.QueryRow(ctx, `delete from domains where tenant_id = $1 and id = $2 returning is_primary`, t, domain).Scan(&primary)
+	err := tx.QueryRow(ctx, `delete from domains where tenant_id = $1 and id = $2 returning is_primary, domain`, t, domain).Scan(&d.Primary, &d.Domain)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrUnknown
+		return d, ErrUnknown
 	}
-	if err != nil || !primary {
-		return err
+	if err != nil || !d.Primary {
+		return d, err
 	}
 	_, err = tx.Exec(ctx, `update domains set is_primary = true where id = (
 		select id from domains where tenant_id = $1 and verified_at is not null and 'host' = any(uses)
 		order by verified_at, id limit 1)`, t)
-	return err
+	return d, err
 }

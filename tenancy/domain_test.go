@@ -131,7 +131,7 @@ func proved(t testing.TB, s *Domains, z *zone, tenant Tenant, h Host, uses ...Us
 	t.Helper()
 	d := claimed(t, s, tenant, h, uses...)
 	z.publish(d.RecordName(), []string{d.RecordValue()})
-	o, err := s.Verify(t.Context(), tenant, d.ID)
+	o, err := s.Verify(t.Context(), Admitted{Tenant: tenant}, d.ID)
 	check(t, err)
 	if !o.Verified {
 		t.Fatal(o.Message)
@@ -235,7 +235,7 @@ func TestWhatDNSSaysDecides(t *testing.T) {
 func outcome(t *testing.T, s *Domains, d Domain) Outcome {
 	t.Helper()
 	began := time.Now()
-	o, err := s.Verify(t.Context(), Tenant{ID: d.Tenant}, d.ID)
+	o, err := s.Verify(t.Context(), Admitted{Tenant: Tenant{ID: d.Tenant}}, d.ID)
 	check(t, err)
 	if took := time.Since(began); took > 4*time.Second {
 		t.Errorf("took %v", took)
@@ -288,7 +288,7 @@ func TestOneOfTwoTenantsProvesADomain(t *testing.T) {
 		z.publish(d[0].RecordName(), []string{d[0].RecordValue()}, []string{d[1].RecordValue()})
 		codes := make([]string, 2)
 		inParallel(t, 2, func(i int) error {
-			_, err := s.Verify(t.Context(), tenants[i], d[i].ID)
+			_, err := s.Verify(t.Context(), Admitted{Tenant: tenants[i]}, d[i].ID)
 			codes[i] = codeOf(err)
 			return nil
 		})
@@ -299,11 +299,11 @@ func TestOneOfTwoTenantsProvesADomain(t *testing.T) {
 		if found, err := p.directory.ByHost(t.Context(), h); err != nil || found.ID != tenants[winner].ID {
 			t.Errorf("the host leads to %v, %v", found.Slug, err)
 		}
-		if _, err := s.Verify(t.Context(), tenants[1-winner], d[1-winner].ID); codeOf(err) != "domain_taken" {
+		if _, err := s.Verify(t.Context(), Admitted{Tenant: tenants[1-winner]}, d[1-winner].ID); codeOf(err) != "domain_taken" {
 			t.Errorf("the loser tries again: %v", err)
 		}
-		check(t, s.Remove(t.Context(), tenants[winner], d[winner].ID))
-		o, err := s.Verify(t.Context(), tenants[1-winner], d[1-winner].ID)
+		check(t, s.Remove(t.Context(), Admitted{Tenant: tenants[winner]}, d[winner].ID))
+		o, err := s.Verify(t.Context(), Admitted{Tenant: tenants[1-winner]}, d[1-winner].ID)
 		if err != nil || !o.Verified {
 			t.Errorf("given up by one, the other cannot prove it: %+v, %v", o, err)
 		}
@@ -321,7 +321,7 @@ func TestManyDomainsProvedAtOnceMakeOnePrimary(t *testing.T) {
 		z.publish(all[i].RecordName(), []string{all[i].RecordValue()})
 	}
 	inParallel(t, len(all), func(i int) error {
-		o, err := s.Verify(t.Context(), tenant, all[i].ID)
+		o, err := s.Verify(t.Context(), Admitted{Tenant: tenant}, all[i].ID)
 		if err == nil && !o.Verified {
 			err = errors.New(o.Message)
 		}
@@ -343,10 +343,10 @@ func TestADomainProvedWhileThePrimaryIsRemovedTakesItsPlace(t *testing.T) {
 	verified := make(chan error, 1)
 	watcher := p.behind(t)
 	check(t, p.db.inDirectory(t.Context(), func(ctx context.Context, tx directoryTx) error {
-		if err := deleteDomain(ctx, tx, tenant.ID, old.ID); err != nil {
+		if _, err := deleteDomain(ctx, tx, tenant.ID, old.ID); err != nil {
 			return err
 		}
-		go func() { _, err := s.Verify(t.Context(), tenant, next.ID); verified <- err }()
+		go func() { _, err := s.Verify(t.Context(), Admitted{Tenant: tenant}, next.ID); verified <- err }()
 		within(t, time.Second, "the proof is written or waits", func() bool {
 			var waits bool
 			check(t, watcher.QueryRow(ctx, "select exists (select from pg_locks where not granted and database = (select oid from pg_database where datname = current_database()))").Scan(&waits))
@@ -378,7 +378,7 @@ func TestThePrimaryDomainIsSucceededByTheOldestOtherHost(t *testing.T) {
 	for _, step := range []struct{ remove, primary Host }{{"", first.Domain}, {mail.Domain, first.Domain}, {first.Domain, second.Domain}, {third.Domain, second.Domain}, {second.Domain, ""}} {
 		for _, d := range []Domain{mail, first, second, third} {
 			if d.Domain == step.remove {
-				check(t, s.Remove(t.Context(), tenant, d.ID))
+				check(t, s.Remove(t.Context(), Admitted{Tenant: tenant}, d.ID))
 			}
 		}
 		if got := primary(t, p, tenant); got != step.primary {
@@ -479,10 +479,10 @@ func TestAnotherTenantsDomainIsUnknown(t *testing.T) {
 	one, other := p.bare(t), p.bare(t)
 	d := proved(t, s, z, one, newHost())
 	for what, domain := range map[string]id.Domain{"another's": d.ID, "nobody's": id.NewDomain()} {
-		if _, err := s.Verify(t.Context(), other, domain); !errors.Is(err, ErrUnknown) {
+		if _, err := s.Verify(t.Context(), Admitted{Tenant: other}, domain); !errors.Is(err, ErrUnknown) {
 			t.Errorf("verifying %s: %v", what, err)
 		}
-		if err := s.Remove(t.Context(), other, domain); !errors.Is(err, ErrUnknown) {
+		if err := s.Remove(t.Context(), Admitted{Tenant: other}, domain); !errors.Is(err, ErrUnknown) {
 			t.Errorf("removing %s: %v", what, err)
 		}
 	}

@@ -35,8 +35,9 @@ type ProvisionerOptions struct {
 	Region       string
 	Keys         custody.Keymaster
 	Furnisher    Furnisher
-	Reserved     []Host // hosts of the platform, which no tenant is given
-	DomainSuffix Host   // if set, each new tenant is given {slug}.{suffix} as its proved primary domain
+	Outbox       *Outbox // to the audit logs
+	Reserved     []Host  // hosts of the platform, which no tenant is given
+	DomainSuffix Host    // if set, each new tenant is given {slug}.{suffix} as its proved primary domain
 	Now          func() time.Time
 	Log          *slog.Logger
 
@@ -79,11 +80,14 @@ type Created struct {
 // be an owner OwnerEmail and OwnerName; Database may name a placement. Errors: 409 slug_taken, 400 for a placement that
 // is not configured, 503 while a dependency is down.
 func (p *Provisioner) Create(ctx context.Context, wanted Tenant) (Created, error) {
-	return p.create(ctx, wanted, func(Created) (*filed, error) { return nil, nil })
+	return p.create(ctx, Actor{Type: ByOperator}, wanted, unfiled)
 }
 
+// unfiled keeps no answer.
+func unfiled(Created) (*filed, error) { return nil, nil }
+
 // create files an answer together with the reservation, if file makes one.
-func (p *Provisioner) create(ctx context.Context, wanted Tenant, file func(Created) (*filed, error)) (Created, error) {
+func (p *Provisioner) create(ctx context.Context, by Actor, wanted Tenant, file func(Created) (*filed, error)) (Created, error) {
 	c, blueprint, err := p.plan(wanted)
 	if err != nil {
 		return Created{}, err
@@ -91,7 +95,7 @@ func (p *Provisioner) create(ctx context.Context, wanted Tenant, file func(Creat
 	if err := p.Keys.Ready(ctx); err != nil {
 		return Created{}, KeysError(err)
 	}
-	answer, err := p.reserveWithDomain(ctx, &c, blueprint, file)
+	answer, err := p.reserveWithDomain(ctx, by, &c, blueprint, file)
 	if err != nil {
 		return Created{}, err
 	}
@@ -107,7 +111,7 @@ func (p *Provisioner) create(ctx context.Context, wanted Tenant, file func(Creat
 // reserveWithDomain reserves the tenant with its given domain, or without where somebody holds that name. The answer
 // is sealed before anything is written, because custody may not be asked inside a transaction, so it has to foresee
 // which; if the name is taken in between, it is made again.
-func (p *Provisioner) reserveWithDomain(ctx context.Context, c *Created, blueprint string, file func(Created) (*filed, error)) (*filed, error) {
+func (p *Provisioner) reserveWithDomain(ctx context.Context, by Actor, c *Created, blueprint string, file func(Created) (*filed, error)) (*filed, error) {
 	for {
 		var err error
 		if c.Tenant.PrimaryDomain, err = p.freeDomain(ctx, c.Tenant.Slug); err != nil {
@@ -117,7 +121,7 @@ func (p *Provisioner) reserveWithDomain(ctx context.Context, c *Created, bluepri
 		if err != nil {
 			return nil, err
 		}
-		err = p.reserve(ctx, c.Tenant, blueprint, answer)
+		err = p.reserve(ctx, by, c.Tenant, blueprint, answer)
 		if !errors.Is(err, errDomainTaken) {
 			return answer, err
 		}
@@ -177,7 +181,11 @@ func (p *Provisioner) complete(ctx context.Context, t Tenant, blueprint string) 
 	if err := p.step("schema"); err != nil {
 		return err
 	}
-	return p.activate(ctx, t)
+	if err := p.activate(ctx, t); err != nil {
+		return err
+	}
+	p.Outbox.deliverAbout(ctx, t.ID)
+	return nil
 }
 
 func (p *Provisioner) makeKeys(ctx context.Context, t Tenant) ([]custody.PublicKey, error) {

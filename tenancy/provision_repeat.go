@@ -15,7 +15,7 @@ import (
 // before the tenant is usable; whoever repeats the call then completes the tenant before answering.
 func (p *Provisioner) CreateRepeatable(ctx context.Context, r *Repeat, sealer Tenant, op Operation, wanted Tenant, render func(Created) any) (json.RawMessage, error) {
 	if op.Key == "" {
-		c, err := p.Create(ctx, wanted)
+		c, err := p.create(ctx, op.Actor, wanted, unfiled)
 		if err != nil {
 			return nil, err
 		}
@@ -28,7 +28,7 @@ func (p *Provisioner) CreateRepeatable(ctx context.Context, r *Repeat, sealer Te
 	}
 	if sealed == "" {
 		var body json.RawMessage
-		_, err := p.create(ctx, wanted, func(c Created) (_ *filed, err error) {
+		_, err := p.create(ctx, op.Actor, wanted, func(c Created) (_ *filed, err error) {
 			if body, err = json.Marshal(render(c)); err != nil {
 				return nil, err
 			}

@@ -2,7 +2,6 @@ package tenancy
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -55,7 +54,7 @@ revoke all on schema_migrations from ` + name
 
 // reserve records the tenant as being provisioned, with its first domain and, if there is one, the answer kept for
 // repetition. Errors: errNotFirst, errDomainTaken, 409 slug_taken.
-func (p *Provisioner) reserve(ctx context.Context, t Tenant, blueprint string, answer *filed) error {
+func (p *Provisioner) reserve(ctx context.Context, by Actor, t Tenant, blueprint string, answer *filed) error {
 	return p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		if answer != nil {
 			earlier, err := claimAnswer(ctx, c, answer.slot, answer.sealed)
@@ -74,7 +73,10 @@ func (p *Provisioner) reserve(ctx context.Context, t Tenant, blueprint string, a
 		if Violates(err, "tenants_slug_key") {
 			return problem.New(problem.KindConflict, "slug_taken", "This slug is taken.").With(err)
 		}
-		if err != nil || t.PrimaryDomain == "" {
+		if err != nil {
+			return err
+		}
+		if err := p.tellOfMaking(ctx, c, by, t); err != nil || t.PrimaryDomain == "" {
 			return err
 		}
 		d := newDomain(t.ID, t.PrimaryDomain, []Use{UseHost}, t.CreatedAt)
@@ -122,8 +124,11 @@ func (p *Provisioner) unreserve(ctx context.Context, t id.Tenant) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.Exec(ctx, `delete from tenants where id = $1 and state = 'provisioning'`, t)
-		return err
+		tag, err := c.Exec(ctx, `delete from tenants where id = $1 and state = 'provisioning'`, t)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return forgetOutgoing(ctx, c, t)
 	})
 }
 
@@ -174,29 +179,4 @@ func (p *Provisioner) answer(ctx context.Context, s slot) (sealed string, err er
 		return err
 	})
 	return sealed, err
-}
-
-// Change is what an administrator of the platform may change of a tenant; nil is left as it is.
-type Change struct {
-	Name, Locale *string
-	Suspended    *bool
-}
-
-// Update changes a tenant. Errors: ErrUnknown; 409 platform_protected where the platform tenant would be suspended.
-func (p *Provisioner) Update(ctx context.Context, t id.Tenant, c Change) error {
-	return p.Control.inTx(ctx, func(ctx context.Context, conn provisionTx) error {
-		var master bool
-		err := conn.QueryRow(ctx, `update tenants set
-				name = coalesce($2, name), locale = coalesce($3, locale), updated_at = $4,
-				state = case $5::boolean when true then 'suspended' when false then 'active' else state end
-			where id = $1 and state <> 'provisioning' returning is_master`,
-			t, c.Name, c.Locale, p.Now(), c.Suspended).Scan(&master)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrUnknown
-		}
-		if err == nil && master && c.Suspended != nil && *c.Suspended {
-			return problem.New(problem.KindConflict, "platform_protected", "The platform tenant cannot be suspended.")
-		}
-		return err
-	})
 }

@@ -578,7 +578,7 @@ func TestAGivenDomainThatIsTakenIsNotGiven(t *testing.T) {
 	// It is taken between the look and the reservation: the answer, sealed in between, is made again.
 	w = wanted()
 	var answers []Host
-	c, err = p.provision.create(t.Context(), w, func(c Created) (*filed, error) {
+	c, err = p.provision.create(t.Context(), Actor{}, w, func(c Created) (*filed, error) {
 		if len(answers) == 0 {
 			p.domain(t, holder, Host(w.Slug)+".tenants.example", UseHost)
 		}

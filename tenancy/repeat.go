@@ -18,6 +18,7 @@ const keep = 24 * time.Hour
 type Operation struct {
 	Name    string // method and path template
 	By      string // who calls: an answer may hold a secret, and is repeated to nobody else
+	Actor   Actor  // the same, for the audit log
 	Key     string // the Idempotency-Key; empty: the call is not repeatable
 	Request any    // what was asked, to recognise the same key with another body
 }

@@ -62,7 +62,7 @@ func (p *Platform) create(w http.ResponseWriter, r *http.Request, by Admitted) e
 	if err := rest.DecodeInto(r, &req); err != nil {
 		return err
 	}
-	op := Operation{Name: "POST /v1/tenants", By: by.Caller, Key: key, Request: req}
+	op := Operation{Name: "POST /v1/tenants", By: by.Caller, Actor: by.Actor, Key: key, Request: req}
 	body, err := p.Provisioner.CreateRepeatable(r.Context(), p.Repeat, by.Tenant, op, req.wanted, func(c Created) any {
 		b := renderTenant(c.Tenant)
 		b.AdminKey = c.AdminKey

@@ -110,7 +110,7 @@ type updateRequest struct {
 	Locale strictjson.Optional[string] `json:"locale"`
 }
 
-func (p *Platform) update(w http.ResponseWriter, r *http.Request, _ Admitted) error {
+func (p *Platform) update(w http.ResponseWriter, r *http.Request, by Admitted) error {
 	tid, err := id.ParseTenant(mux.Vars(r)["id"])
 	if err != nil {
 		return problem.NotFound()
@@ -127,6 +127,7 @@ func (p *Platform) update(w http.ResponseWriter, r *http.Request, _ Admitted) er
 	if err != nil {
 		return err
 	}
+	c.By = by.Actor
 	if err := p.Provisioner.Update(r.Context(), tid, c); err != nil {
 		return notFound(err)
 	}
@@ -170,7 +171,7 @@ func (s *suspendRequest) Validate() map[string]string {
 	return nil
 }
 
-func (p *Platform) suspend(w http.ResponseWriter, r *http.Request, _ Admitted) error {
+func (p *Platform) suspend(w http.ResponseWriter, r *http.Request, by Admitted) error {
 	tid, err := id.ParseTenant(mux.Vars(r)["id"])
 	if err != nil {
 		return problem.NotFound()
@@ -180,7 +181,7 @@ func (p *Platform) suspend(w http.ResponseWriter, r *http.Request, _ Admitted) e
 		return err
 	}
 	suspended := !*req.Active
-	if err := p.Provisioner.Update(r.Context(), tid, Change{Suspended: &suspended}); err != nil {
+	if err := p.Provisioner.Update(r.Context(), tid, Change{By: by.Actor, Suspended: &suspended}); err != nil {
 		return notFound(err)
 	}
 	return p.respond(w, r, tid)

@@ -114,7 +114,7 @@ func tenantSuspend(p process) *cobra.Command {
 			return err
 		}
 		suspended := !resume
-		if err := pl.provision.Update(ctx, t.ID, tenancy.Change{Suspended: &suspended}); err != nil {
+		if err := pl.provision.Update(ctx, t.ID, tenancy.Change{By: tenancy.Actor{Type: tenancy.ByOperator}, Suspended: &suspended}); err != nil {
 			return err
 		}
 		state := tenancy.Active

@@ -47,6 +47,7 @@ type platform struct {
 	profiles   *identity.Profiles
 	apiKeys    *identity.APIKeys
 	audit      *audit.Log
+	outbox     *tenancy.Outbox
 	mail       *mail.Sender // nil where no mail server is set
 	jobs       *pgxpool.Pool
 	closers    []func()
@@ -86,10 +87,11 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.keyring = tenancy.NewKeyring(p.db)
 	p.repeat = tenancy.NewRepeat(p.db, p.custodian, now)
 	p.audit = &audit.Log{DB: p.db, Keyring: p.keyring, Signer: p.custodian, Now: now}
+	p.outbox = &tenancy.Outbox{DB: p.db, Directory: p.directory, Ledger: audit.Ledger{}, Log: log}
 	p.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{
 		Control:    provisioning,
 		Placements: map[string]tenancy.ProvisioningDB{c.Database: provisioning},
-		Database:   c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{},
+		Database:   c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
 		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
 	})
 	p.domains = tenancy.NewDomains(p.domainOptions(now))
@@ -141,7 +143,7 @@ func (p *platform) openMail(ctx context.Context, composers mail.Composers, now f
 }
 
 func (p *platform) domainOptions(now func() time.Time) tenancy.DomainsOptions {
-	o := tenancy.DomainsOptions{DB: p.db, Repeat: p.repeat, DNS: tenancy.NewTXT(p.config.DNSServer), Now: now,
+	o := tenancy.DomainsOptions{DB: p.db, Repeat: p.repeat, Outbox: p.outbox, DNS: tenancy.NewTXT(p.config.DNSServer), Now: now,
 		Platform: []tenancy.Host{p.config.Address.Shared()}}
 	if p.config.TenantDomain != "" {
 		o.Platform = append(o.Platform, p.config.TenantDomain)
@@ -200,6 +202,7 @@ func (p *platform) start(ctx context.Context) {
 	} else {
 		p.background.Go(func() { p.mail.Work(ctx, p.jobs) })
 	}
+	p.background.Go(func() { p.outbox.Run(ctx) })
 	p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })
 	p.background.Go(func() {
 		for wait := 5 * time.Second; sleep(ctx, wait); wait = 30 * time.Second {

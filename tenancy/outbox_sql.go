@@ -1,0 +1,44 @@
+package tenancy
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+func insertOutgoing(ctx context.Context, tx querier, x outgoing, at time.Time) error {
+	_, err := tx.Exec(ctx, `insert into audit_outbox (id, tenant_id, about, entry, created_at) values ($1, $2, $3, $4, $5)`,
+		[16]byte(x.id), x.tenant, x.about, x.entry, at)
+	return err
+}
+
+// dueOutgoing reads what may go: not what is about a tenant that is still being made, for its making may be given up.
+func dueOutgoing(ctx context.Context, tx directoryTx, where string, args ...any) ([]outgoing, error) {
+	rows, err := tx.Query(ctx, `select id, tenant_id, entry from audit_outbox where `+where+`
+		and (about is null or exists (select from tenants where tenants.id = about and state <> 'provisioning'))
+		order by created_at, id limit 1000`, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (x outgoing, err error) {
+		var entry [16]byte
+		err = row.Scan(&entry, &x.tenant, &x.entry)
+		x.id = entry
+		return x, err
+	})
+}
+
+func deleteOutgoing(ctx context.Context, tx directoryTx, entry uuid.UUID) error {
+	_, err := tx.Exec(ctx, `delete from audit_outbox where id = $1`, [16]byte(entry))
+	return err
+}
+
+// forgetOutgoing takes back what was to be told of a tenant whose making is given up.
+func forgetOutgoing(ctx context.Context, tx querier, about id.Tenant) error {
+	_, err := tx.Exec(ctx, `delete from audit_outbox where about = $1`, about)
+	return err
+}
