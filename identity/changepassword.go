@@ -29,21 +29,26 @@ func (s *Users) ChangePassword(ctx context.Context, by Caller, current, fresh pa
 	if err := s.DB.InBatch(ctx, by.Tenant, func(b *tenancy.Batch) { readAccountByID(b, by.User.ID, &a) }); err != nil {
 		return err
 	}
-	right, err := s.Throttle.Check(ctx, by.Tenant, a.User, func(ctx context.Context) (bool, error) {
-		ok, _, err := s.Hasher.Verify(ctx, by.Tenant.ID, by.User.ID, current, a.Hash, pepper(s.Keys, by.Tenant))
-		return ok && a.User.AuthProvider == ProviderLocal, hashingError(err)
-	})
-	if err != nil {
+	if err := s.confirm(ctx, by.Tenant, a, current); err != nil {
 		return err
-	}
-	if !right {
-		return errWrongPassword()
 	}
 	hash, err := s.hash(ctx, by.Tenant, a.User, fresh)
 	if err != nil {
 		return inField(err, "new_password")
 	}
 	return s.replacePassword(ctx, by, a, hash, s.Now())
+}
+
+// confirm holds a password against that of somebody who is signed in. Errors: 400 invalid_credentials, 429, 503.
+func (s *Users) confirm(ctx context.Context, t tenancy.Tenant, a account, pw password.Password) error {
+	right, err := s.Throttle.Check(ctx, t, a.User, func(ctx context.Context) (bool, error) {
+		ok, _, err := s.Hasher.Verify(ctx, t.ID, a.User.ID, pw, a.Hash, pepper(s.Keys, t))
+		return ok && a.User.AuthProvider == ProviderLocal, hashingError(err)
+	})
+	if err == nil && !right {
+		err = errWrongPassword()
+	}
+	return err
 }
 
 func (s *Users) replacePassword(ctx context.Context, by Caller, a account, hash password.Hash, now time.Time) error {
@@ -55,10 +60,7 @@ func (s *Users) replacePassword(ctx context.Context, by Caller, a account, hash 
 		if !changed {
 			return errWrongPassword()
 		}
-		if err := dropChallenges(ctx, tx, a.User.ID); err != nil {
-			return err
-		}
-		if err := EndSessions(ctx, tx, a.User.ID, by.Session.ID); err != nil {
+		if err := signOut(ctx, tx, a.User.ID, by.Session.ID); err != nil {
 			return err
 		}
 		if err := mail.Post(ctx, tx, mail.Mail{Kind: "password_changed", User: a.User.ID, Address: string(a.User.Email), At: now}); err != nil {

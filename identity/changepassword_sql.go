@@ -20,7 +20,7 @@ func changePassword(ctx context.Context, tx tenancy.Tx, was account, hash passwo
 }
 
 // dropChallenges ends what is under way: a challenge is of a login with the old password, and would fail by the version it
-// was made at; this way it goes at once.
+// was made at; this way it goes at once. One to enrol a factor would let somebody whom a reset locks out have a factor first.
 func dropChallenges(ctx context.Context, tx tenancy.Tx, u id.User) error {
 	_, err := tx.Exec(ctx, `delete from challenges where user_id = $1`, u)
 	return err

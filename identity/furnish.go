@@ -58,6 +58,9 @@ func (Furnisher) Furnish(ctx context.Context, tx tenancy.Tx, text string) error 
 		if err := insertOwner(ctx, tx, *b.Owner); err != nil {
 			return err
 		}
+		if err := welcome(ctx, tx, *b.Owner, false, b.At); err != nil {
+			return err
+		}
 	}
 	return recordAll(ctx, tx, b.events(tx.Tenant().ID))
 }
@@ -71,7 +74,7 @@ func (b blueprint) events(t id.Tenant) []audit.Event {
 		apiKeyCreated(by, b.Key),
 	}
 	if b.Owner != nil {
-		all = append(all, userCreated(by, *b.Owner).With("owner", true))
+		all = append(all, userCreated(by, *b.Owner).With("owner", true), userInvited(by, b.Owner.ID, b.At))
 	}
 	return all
 }

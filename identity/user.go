@@ -93,13 +93,23 @@ func (s *Users) Create(ctx context.Context, by Caller, op tenancy.Operation, n N
 		if err != nil {
 			return nil, nil, err
 		}
-		return render(u), func(ctx context.Context, tx tenancy.Tx) error {
-			if err := insertUser(ctx, tx, u, hash); err != nil {
-				return err
-			}
-			return audit.Record(ctx, tx, userCreated(by.Actor(), u))
-		}, nil
+		return render(u), func(ctx context.Context, tx tenancy.Tx) error { return s.insert(ctx, tx, by, u, hash) }, nil
 	})
+}
+
+// insert files a user together with their first mail.
+func (s *Users) insert(ctx context.Context, tx tenancy.Tx, by Caller, u User, hash password.Hash) error {
+	if err := insertUser(ctx, tx, u, hash); err != nil {
+		return err
+	}
+	if err := welcome(ctx, tx, u, hash != "", u.CreatedAt); err != nil {
+		return err
+	}
+	events := []audit.Event{userCreated(by.Actor(), u)}
+	if hash == "" {
+		events = append(events, userInvited(by.Actor(), u.ID, u.CreatedAt))
+	}
+	return recordAll(ctx, tx, events)
 }
 
 // pictures is how many bytes of avatars one list holds, and those of one user more.
@@ -148,10 +158,14 @@ func (s *Users) Update(ctx context.Context, by Caller, u id.User, c UserChange) 
 		if err != nil {
 			return err
 		}
-		if lost := !contains(changed.Roles, was.Roles); lost || (was.Active && !changed.Active) {
-			if err := endSessions(ctx, tx, u); err != nil {
-				return err
-			}
+		switch {
+		case was.Active && !changed.Active:
+			err = signOut(ctx, tx, u, id.Session{})
+		case !contains(changed.Roles, was.Roles):
+			err = endSessions(ctx, tx, u)
+		}
+		if err != nil {
+			return err
 		}
 		return recordAll(ctx, tx, userChanged(by.Actor(), was, changed))
 	})

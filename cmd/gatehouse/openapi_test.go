@@ -103,6 +103,8 @@ func (o describedOperation) example() request {
 		rq.path += "?method_type=webauthn_fido"
 	case o.OperationID == "importUsers":
 		rq.body, rq.header = `{"email":"nobody@people.example","name":"Nobody"}`, map[string]string{"Content-Type": "application/x-ndjson"}
+	case linkExamples[o.OperationID] != nil: // their examples name a tenant, too
+		rq.body = linkExamples[o.OperationID]
 	case o.OperationID == "login": // the example names a tenant, which is not this one
 		rq.body = map[string]any{"email": "nobody@people.example", "password": goodPassword}
 	case o.OperationID == "refresh": // likewise
@@ -324,7 +326,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Cleanup(func() { d.checkAllSeen(t) }) // runs when all parts are done
 	for name, part := range map[string]func(*testing.T, *testPlatform){
 		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
-		"sessions": d.sessions, "guessing": d.guessing,
+		"sessions": d.sessions, "guessing": d.guessing, "links": d.links,
 		"settings": d.decisions,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
 		"audit log": d.auditLog, "import": d.imports,

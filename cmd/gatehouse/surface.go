@@ -24,6 +24,7 @@ func (p *platform) handler(h *health) http.Handler {
 	p.sessions.Mount(r, p.guard)
 	identity.MountProviders(r, p.front, p.directory, p.settings)
 	p.profiles.Mount(r, p.guard)
+	p.links.Mount(r, p.front, p.guard)
 
 	p.desk.Mount(r, p.front)
 	p.factors.Mount(r, p.guard)

@@ -45,6 +45,7 @@ type platform struct {
 	guard      *identity.Guard
 	users      *identity.Users
 	profiles   *identity.Profiles
+	links      *identity.Links
 	apiKeys    *identity.APIKeys
 	audit      *audit.Log
 	outbox     *tenancy.Outbox
@@ -117,10 +118,12 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
 		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Imported: imported, Now: now, Log: log})
 	p.profiles = &identity.Profiles{DB: p.db, Now: now}
+	p.links = identity.NewLinks(identity.LinksOptions{DB: p.db, Users: p.users, Logins: p.logins, Throttle: p.throttle, Now: now})
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}
 
 	// mail: what was posted is sent. Kinds that carry a link are composed by whoever makes the link.
-	return p, p.openMail(ctx, mail.Composers{ByKind: map[mail.Kind]mail.Composer{}, Others: identity.Greeting{}}, now)
+	linked := identity.Composer{Address: c.Address, Now: now}
+	return p, p.openMail(ctx, mail.Composers{ByKind: linked.Composers(), Others: identity.Greeting{}}, now)
 }
 
 func (p *platform) openMail(ctx context.Context, composers mail.Composers, now func() time.Time) (err error) {

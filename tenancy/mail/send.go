@@ -21,6 +21,9 @@ const keepTrying = 3 * 24 * time.Hour
 // ErrWait means that a mail cannot go now, by no fault of a server.
 var ErrWait = errors.New("mail: the tenant is suspended")
 
+// errTooEarly means that the tenant is still being made.
+var errTooEarly = errors.New("mail: the tenant is not there yet")
+
 // Transport hands a letter to a mail server.
 type Transport interface {
 	// Deliver returns once the server has taken the letter. Errors: *Refusal where the server will never take it;
@@ -67,7 +70,12 @@ func (s *Sender) Send(ctx context.Context, of id.Tenant, m uuid.UUID) error {
 	t, err := s.Directory.ByID(ctx, of)
 	switch {
 	case errors.Is(err, tenancy.ErrUnknown):
-		return nil // and its mails are gone with it
+		// A tenant's first mail is posted with its schema, and the tenant is known to anybody a moment after; longer where
+		// the process that makes it was killed. Later it can only be gone, and its mails with it.
+		if s.age(m) < tenancy.Abandoned+time.Hour {
+			return errTooEarly
+		}
+		return nil
 	case err != nil:
 		return err
 	case t.State == tenancy.Suspended:
@@ -83,6 +91,12 @@ func (s *Sender) Send(ctx context.Context, of id.Tenant, m uuid.UUID) error {
 	}
 	t.Name, t.Locale = set.DisplayName(t), set.Language(t)
 	return s.deliver(ctx, t, *found, s.envelope(ctx, t, *found, words, set.Mail))
+}
+
+// age is how long ago a mail was posted, which its id tells.
+func (s *Sender) age(m uuid.UUID) time.Duration {
+	sec, nsec := m.Time().UnixTime()
+	return s.Now().Sub(time.Unix(sec, nsec))
 }
 
 // compose is nil where the mail is not to be sent: it was dropped, or is no longer there.

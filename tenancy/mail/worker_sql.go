@@ -78,6 +78,9 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 	if errors.Is(err, ErrWait) {
 		return river.JobSnooze(15 * time.Minute)
 	}
+	if errors.Is(err, errTooEarly) {
+		return river.JobSnooze(time.Second + w.sender.age(job.Args.Mail))
+	}
 	if err != nil {
 		w.sender.Log.LogAttrs(ctx, slog.LevelWarn, "mail: not sent, to be tried again", slog.String("tenant_id", job.Args.Tenant.String()),
 			slog.String("mail_id", job.Args.Mail.String()), slog.Int("attempt", job.Attempt), slog.Any("error", err))

@@ -1,0 +1,2 @@
+drop table mail_budgets;
+drop table links;
