@@ -30,11 +30,16 @@ type apiKeyBody struct {
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at"`
 	LastUsedAt *time.Time `json:"last_used_at"`
+	CreatedBy  *id.User   `json:"created_by"`
 	Raw        string     `json:"raw_key,omitempty"` // in the answer to creation alone
 }
 
 func renderAPIKey(k APIKey, raw string) apiKeyBody {
-	return apiKeyBody{k.ID, k.Name, k.Prefix, k.Scopes, k.CreatedAt, k.ExpiresAt, k.LastUsedAt, raw}
+	body := apiKeyBody{k.ID, k.Name, k.Prefix, k.Scopes, k.CreatedAt, k.ExpiresAt, k.LastUsedAt, nil, raw}
+	if !k.CreatedBy.IsZero() {
+		body.CreatedBy = &k.CreatedBy
+	}
+	return body
 }
 
 type createAPIKeyRequest struct {
