@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -22,7 +23,7 @@ func (e *UnsafeRoleError) Error() string {
 // the one this binary was made for. Errors: *UnsafeRoleError.
 func (db *DB) Check(ctx context.Context) error {
 	for _, pool := range db.pools {
-		if err := checkRole(ctx, pool); err != nil {
+		if err := errors.Join(checkRole(ctx, pool), checkJobs(ctx, pool)); err != nil {
 			return err
 		}
 	}
@@ -36,6 +37,23 @@ func (db *DB) Check(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// checkJobs asks for what came later than the first installations.
+func checkJobs(ctx context.Context, pool *pgxpool.Pool) error {
+	var role, schema bool
+	err := pool.QueryRow(ctx, `select exists (select from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles us on us.oid = m.member
+			where r.rolname = $1 and us.rolname = current_user), exists (select from pg_namespace where nspname = $2)`,
+		migrations.JobsRole, migrations.JobsSchema).Scan(&role, &schema)
+	switch {
+	case err != nil:
+		return classify(ctx, err)
+	case !role:
+		return errors.New("this role cannot work jobs: run the script of gatehouse migrate roles again, then gatehouse migrate")
+	case !schema:
+		return errors.New("there are no jobs yet: run gatehouse migrate")
+	}
+	return nil
 }
 
 func checkRole(ctx context.Context, pool *pgxpool.Pool) error {

@@ -75,7 +75,7 @@ func (c *config) checkMail() error {
 	switch {
 	case m.configured() && m.From == "":
 		return errors.New("GATEHOUSE_MAIL_FROM: is required beside GATEHOUSE_SMTP_URL: the address that mails come from")
-	case m.configured() && (m.Server.Username == "") != (m.Password == ""):
+	case (m.Server.Username == "") != (m.Password == ""):
 		return errors.New("GATEHOUSE_SMTP_PASSWORD: is the password of the user in GATEHOUSE_SMTP_URL, and neither is of use without the other")
 	}
 	return nil

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/tenancy/mail"
 )
 
 // aSafeInstallation has nothing wrong with it; each case below changes one thing.
@@ -74,6 +77,18 @@ func TestConfigurationRefuses(t *testing.T) {
 		{"VAULT_TOKEN", "hvs.pw-four", "exactly one of them is needed"},
 		{"VAULT_PROVISIONER_SECRET_ID", "", "exactly one of them is needed beside"},
 		{"VAULT_PROVISIONER_SECRET_ID_FILE", "/run/secret", "exactly one of them is needed beside"},
+		{"SMTP_URL", "mail.example:587", "must be a URL such as"},
+		{"SMTP_URL", "http://mail.example", "must be a URL such as"},
+		{"SMTP_URL", "smtp://mailer:pw-five@mail.example", "must not hold the password"},
+		{"SMTP_URL", "smtp://mail.example?tls=none", "cross the network in the clear"},
+		{"SMTP_URL", "smtp://mail.example?tls=maybe", "takes tls=starttls or tls=none"},
+		{"SMTP_URL", "smtp://mail.example?debug=1", "takes tls=starttls or tls=none"},
+		{"SMTP_URL", "smtp://mail.example:0", "has no port"},
+		{"SMTP_URL", "smtp://mail.example", "GATEHOUSE_MAIL_FROM: is required"},
+		{"SMTP_PASSWORD", "pw-five", "neither is of use without the other"},
+		{"SMTP_CA_FILE", "/nowhere", "no such file"},
+		{"MAIL_FROM", "Acme <no-reply@id.example>", "must be an e-mail address"},
+		{"MAIL_FROM", "no-reply", "must be an e-mail address"},
 		{"LOG_LEVEL", "loud", "must be debug"},
 		{"LOG_FORMAT", "xml", "must be json or text"},
 		{"SHUTDOWN_DELAY", "-1s", "must be a time"},
@@ -90,6 +105,11 @@ func TestConfigurationRefuses(t *testing.T) {
 		case strings.Contains(err.Error(), "pw-"):
 			t.Errorf("%s=%q: the error holds a secret: %v", c.name, c.value, err)
 		}
+	}
+	login := maps.Clone(aSafeInstallation)
+	login["GATEHOUSE_SMTP_URL"], login["GATEHOUSE_MAIL_FROM"] = "smtps://mailer@mail.example", "no-reply@id.example"
+	if _, err := read(t, login); err == nil || !strings.Contains(err.Error(), "neither is of use without the other") {
+		t.Errorf("a mail server's user without a password: %v", err)
 	}
 	same := maps.Clone(aSafeInstallation)
 	delete(same, "GATEHOUSE_VAULT_KUBERNETES_ROLE")
@@ -220,4 +240,24 @@ func settingsTable() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.env(), flag, fallback, s.doc)
 	}
 	return b.String()
+}
+
+func TestMailServersAreReadAsTheyAreMeant(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]mail.Server{
+		"smtp://mail.example":                            {Host: "mail.example", Port: 587, Security: mail.StartTLS},
+		"smtp://mailer@mail.example:25":                  {Host: "mail.example", Port: 25, Security: mail.StartTLS, Username: "mailer"},
+		"smtp://mailer%40id.example@[2001:db8::1]:2525/": {Host: "2001:db8::1", Port: 2525, Security: mail.StartTLS, Username: "mailer@id.example"},
+		"smtps://mail.example":                           {Host: "mail.example", Port: 465, Security: mail.ImplicitTLS},
+		"smtps://localhost":                              {Host: "localhost", Port: 465, Security: mail.ImplicitTLS},
+		"smtp://localhost":                               {Host: "localhost", Port: 25, Security: mail.Plain},
+		"smtp://127.0.0.1:1025?tls=none":                 {Host: "127.0.0.1", Port: 1025, Security: mail.Plain},
+		"smtp://127.0.0.1:1025?tls=starttls":             {Host: "127.0.0.1", Port: 1025, Security: mail.StartTLS},
+		"smtp://mail.example?tls=starttls":               {Host: "mail.example", Port: 587, Security: mail.StartTLS},
+	} {
+		var got mail.Server
+		if err := parseMailServer(text, &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v; want %+v", text, got, err, want)
+		}
+	}
 }

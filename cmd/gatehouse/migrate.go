@@ -42,10 +42,10 @@ func migrateCommand(p process) *cobra.Command {
 }
 
 // afterRoles adds what to do where the provisioning role is not there or not yet what it should be: no such login, no such
-// database, no right to make a schema.
+// database, no right to make a schema, a role that came later.
 func afterRoles(said, err error) error {
 	var refused *pgconn.PgError
-	if errors.As(err, &refused) && slices.Contains([]string{"28P01", "28000", "3D000", "42501"}, refused.Code) {
+	if errors.As(err, &refused) && slices.Contains([]string{"28P01", "28000", "3D000", "42501", "42704"}, refused.Code) {
 		return fmt.Errorf("%w; was the script of gatehouse migrate roles run on this database?", said)
 	}
 	return said

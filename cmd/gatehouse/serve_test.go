@@ -184,6 +184,7 @@ func TestServeRefusesDatabases(t *testing.T) {
 	refuses("inherits", "alter role "+role+" inherit", "alter role "+role+" noinherit", "is not NOINHERIT")
 	refuses("search_path", "alter role "+role+" in database "+pgx.Identifier{runtime.Path[1:]}.Sanitize()+" set search_path = public",
 		"alter role "+role+" in database "+pgx.Identifier{runtime.Path[1:]}.Sanitize()+" set search_path = "+migrations.TemplateSchema, "has a search_path other than")
+	refuses("jobs out of reach", "revoke gatehouse_jobs from "+role, "grant gatehouse_jobs to "+role, "run the script of gatehouse migrate roles again")
 	refuses("behind", "update control.schema_migrations set version = version - 1", "update control.schema_migrations set version = version + 1", "run gatehouse migrate")
 	refuses("cut short", "update control.schema_migrations set dirty = true", "update control.schema_migrations set dirty = false", "run gatehouse migrate")
 	refuses("down", "select 1", "select 1", "the database is not ready", "GATEHOUSE_DATABASE_URL=postgres://a:hidden@127.0.0.1:1"+runtime.Path+"?sslmode=disable")

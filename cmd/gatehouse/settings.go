@@ -47,7 +47,7 @@ var settings = []setting{
 		set: func(c *config, s string) error { c.DatabaseURL = secret(s); return nil }},
 	{name: "PROVISIONER_DATABASE_URL", required: true, secret: true, doc: "Postgres URL of the provisioning role, which makes tenants and migrates.",
 		set: func(c *config, s string) error { c.ProvisionerURL = secret(s); return nil }},
-	{name: "DATABASE_CONNECTIONS", fallback: "10", doc: "Connections of the serving role this replica opens at most, from 2 to 200. One more is kept for announcements, and up to 2 for provisioning.",
+	{name: "DATABASE_CONNECTIONS", fallback: "10", doc: "Connections of the serving role this replica opens at most, from 2 to 200. One more is kept for announcements, up to 2 for provisioning and up to 4 for mails.",
 		set: func(c *config, s string) (err error) { c.DatabaseConnections, err = parseCount(s, 2, 200); return err }},
 
 	{name: "VAULT_ADDR", required: true, doc: "URL of Vault.",

@@ -14,6 +14,7 @@ package mail
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -62,6 +63,9 @@ func QueueIf(b *tenancy.Batch, m Mail, condition bool) {
 }
 
 func (m Mail) args() ([]any, error) {
+	if !m.Kind.Known() {
+		return nil, fmt.Errorf("mail: there is no kind %q", m.Kind)
+	}
 	if m.ID == uuid.Nil {
 		m.ID = uuid.Must(uuid.NewV7())
 	}
