@@ -328,7 +328,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
 		"sessions": d.sessions, "guessing": d.guessing, "links": d.links,
 		"settings": d.decisions,
-		"mail": d.mail,
+		"mail":     d.mail,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
 		"audit log": d.auditLog, "import": d.imports,
 	} {
