@@ -18,7 +18,7 @@ import (
 
 func userCommand(p process) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Create, list, suspend and unlock users of a tenant, set passwords and reset second factors"}
-	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userPassword(p), userResetMFA(p), userUnlock(p))
+	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userPassword(p), userResetMFA(p), userImport(p), userExport(p), userUnlock(p))
 	return c
 }
 
