@@ -50,7 +50,7 @@ lint: ## formatting, go vet and golangci-lint
 fuzz: ## run every fuzz target for TIME each
 	@.ci/fuzz $(TIME)
 
-bench: build ## measure logins, starts, tenants: a table, and bench-out/bench.json; five minutes of a quiet Linux machine
+bench: build ## measure logins, second factors, starts, tenants: a table, and bench-out/bench.json; ten minutes of a quiet Linux machine
 	@go build -o bin/ ./internal/bench
 	@exec bin/bench $(BENCH)
 

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +66,57 @@ func TestLoginFigures(t *testing.T) {
 	var out bytes.Buffer
 	if err := r.print(&out); err != nil || !strings.Contains(out.String(), "server over hash") || strings.Contains(out.String(), "exec to ready") {
 		t.Errorf("table (%v):\n%s", err, &out)
+	}
+}
+
+func TestFactorFigures(t *testing.T) {
+	t.Parallel()
+	of := func(wall, server, load time.Duration) stretch {
+		return stretch{took: make([]time.Duration, 4), wall: wall, cost: cost{server: server, postgres: 4 * time.Millisecond, load: load}}
+	}
+	f := newFactorFigures("key", 2, []factorRound{
+		{of(2*time.Second, 12*time.Millisecond, time.Second), of(time.Second, 0, 4*time.Millisecond)},
+		{of(4*time.Second, 12*time.Millisecond, time.Second), of(time.Second, 0, 4*time.Millisecond)},
+	})
+	if f.Count != 8 || f.PerSecond != 8.0/6 || f.FloorPerSec != 4 || f.OfFloor[1] != 0.25 || f.OfFloor[2] != 0.5 {
+		t.Errorf("figures: %+v", f)
+	}
+	// A proof takes 3 ms of the server and 1 of Postgres; its parts 1 and 1.
+	if f.CPU.All != 4 || f.FloorCPU.All != 2 || f.FloorCPU.Load != 0 || f.OfFloorCPU != 0.5 {
+		t.Errorf("CPU %+v, floor %+v, %v of it", f.CPU, f.FloorCPU, f.OfFloorCPU)
+	}
+	r := report{Factors: []factorFigures{f}, Abandoned: abandonedFigures{Begun: 1000, Users: 10, RowsAfter: 200}}
+	r.judge()
+	if len(r.Goals) != 3 || r.Goals[0].Met || r.Goals[1].Met || !r.Goals[2].Met {
+		t.Errorf("goals: %+v", r.Goals)
+	}
+	var out bytes.Buffer
+	if err := r.print(&out); err != nil || !strings.Contains(out.String(), "at least 0.60") || !strings.Contains(out.String(), "1000 challenges of 10 users") {
+		t.Errorf("table (%v):\n%s", err, &out)
+	}
+}
+
+func TestAnAuthenticatorSignsWhatItIsAsked(t *testing.T) {
+	t.Parallel()
+	a, err := newAuthenticator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := a.prove("http://acme.localhost", "acme.localhost", "Y2hhbGxlbmdl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	member := func(name string) []byte {
+		raw, err := base64.RawURLEncoding.DecodeString(proof["response"].(map[string]string)[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	hash := sha256.Sum256(member("clientDataJSON"))
+	digest := sha256.Sum256(append(member("authenticatorData"), hash[:]...))
+	if !ecdsa.VerifyASN1(&a.key.PublicKey, digest[:], member("signature")) {
+		t.Error("the signature does not verify")
 	}
 }
 

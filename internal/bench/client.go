@@ -26,8 +26,8 @@ type answer struct {
 // call is a request to a replica, at a host name that need not resolve. One with an Idempotency-Key in once is sent again
 // while the answer is 503.
 type call struct {
-	method, url, host, key, once string
-	body                         []byte
+	method, url, host, key, bearer, once string
+	body                                 []byte
 }
 
 func (c call) do(ctx context.Context) (answer, error) {
@@ -38,6 +38,9 @@ func (c call) do(ctx context.Context) (answer, error) {
 	r.Host = c.host
 	if c.key != "" {
 		r.Header.Set("X-Api-Key", c.key)
+	}
+	if c.bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+c.bearer)
 	}
 	if c.once != "" {
 		r.Header.Set("Idempotency-Key", c.once)

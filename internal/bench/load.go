@@ -30,9 +30,12 @@ func (c cost) plus(d cost) cost {
 	return cost{c.server + d.server, c.postgres + d.postgres, c.vault + d.vault, c.load + d.load}
 }
 
+// costSoFar is the cost of everything; without a replica there is no server in it.
 func (s *stack) costSoFar(r *replica) (c cost, err error) {
-	if c.server, err = cpuOf(r.pid()); err != nil {
-		return c, err
+	if r != nil {
+		if c.server, err = cpuOf(r.pid()); err != nil {
+			return c, err
+		}
 	}
 	if c.postgres, err = cpuOfFamily(s.postgres.PID()); err != nil {
 		return c, err

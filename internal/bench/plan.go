@@ -16,6 +16,11 @@ type plan struct {
 	sizes                    []int // tenants
 	sizeRounds               int
 	login, hash              time.Duration // of a round
+
+	factorAccounts int   // users with an app and a key
+	factorClients  []int // at once
+	factorRounds   int
+	abandoned      int // challenges
 }
 
 var full = plan{
@@ -23,6 +28,7 @@ var full = plan{
 	accounts: 32, clients: []int{1, 4, 64}, rounds: 7,
 	sizes: []int{1, 100, 1000}, sizeRounds: 6,
 	login: 2500 * time.Millisecond, hash: time.Second,
+	factorAccounts: 240, factorClients: []int{1, 16}, factorRounds: 5, abandoned: 100_000,
 }
 
 var small = plan{
@@ -30,6 +36,7 @@ var small = plan{
 	accounts: 6, clients: []int{1, 4, 64}, rounds: 2,
 	sizes: []int{1, 10, 40}, sizeRounds: 2,
 	login: time.Second, hash: 500 * time.Millisecond,
+	factorAccounts: 60, factorClients: []int{1, 16}, factorRounds: 2, abandoned: 2000,
 }
 
 // bench is one run.
@@ -54,6 +61,7 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 		{"tenants", b.measureTenants},
 		{"domains", b.measureDomains},
 		{"logins", b.measureLogins},
+		{"factors", b.measureFactors},
 		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},
 	} {
 		if only != "" && only != part.name {

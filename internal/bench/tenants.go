@@ -13,8 +13,8 @@ const password = "a long enough passphrase"
 
 // tenant is one that was made here, and the user who signs in.
 type tenant struct {
-	slug, host, key string
-	login           []byte // the body of a login of its user
+	id, slug, host, key string
+	login               []byte // the body of a login of its user
 }
 
 // newTenant makes a tenant by the API. The names are the same in every run, so that runs can be compared.
@@ -22,13 +22,14 @@ type tenant struct {
 func (s *stack) newTenant(ctx context.Context, r *replica, number int, once string) (t tenant, took time.Duration, err error) {
 	t.slug = fmt.Sprintf("bench-%04d", number)
 	var made struct {
+		ID     string `json:"id"`
 		Domain string `json:"primary_domain"`
 		Key    string `json:"admin_api_key"`
 	}
 	began := time.Now()
 	err = ask(ctx, call{method: http.MethodPost, url: r.url + "/v1/tenants", host: "localhost", key: s.facts.Platform.APIKey, once: once},
 		map[string]string{"name": t.slug, "slug": t.slug}, http.StatusCreated, &made)
-	t.host, t.key = made.Domain, made.Key
+	t.id, t.host, t.key = made.ID, made.Domain, made.Key
 	return t, time.Since(began), err
 }
 
