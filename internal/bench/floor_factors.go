@@ -23,6 +23,7 @@ const factorCommits = 3
 type factorFloor struct {
 	*stack
 	connections chan connection
+	vaultToken  string
 	sealed      string // a secret as Vault sealed it
 	key         *ecdsa.PrivateKey
 	signature   []byte
@@ -31,7 +32,7 @@ type factorFloor struct {
 var floorMessage = sha256.Sum256([]byte("what an authenticator signs"))
 
 func (s *stack) newFactorFloor(ctx context.Context) (f *factorFloor, err error) {
-	f = &factorFloor{stack: s}
+	f = &factorFloor{stack: s, vaultToken: s.vault.RootToken}
 	if f.connections, err = s.connect(ctx, 10); err != nil {
 		return nil, err
 	}
@@ -66,7 +67,7 @@ func (f *factorFloor) askVault(ctx context.Context, path string, in, out any) er
 	if err != nil {
 		return err
 	}
-	r.Header.Set("X-Vault-Token", f.vault.RootToken)
+	r.Header.Set("X-Vault-Token", f.vaultToken)
 	res, err := client.Do(r)
 	if err != nil {
 		return err

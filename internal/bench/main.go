@@ -9,6 +9,7 @@
 //	domain <-> one commit and its notification (floor_sql.go)
 //	ready  <-> starting the binary to do nothing
 //	factor <-> the calls to Vault, the commits and the signature check it is made of (floor_factors.go)
+//	refresh <-> one signature in Vault and one commit (floor_refresh.go)
 //
 // Cost is the CPU time that the kernel counted for each process (proc_linux.go), because time on a clock is also
 // everybody else's. The load comes from this process, whose own cost is told apart.
@@ -48,7 +49,7 @@ func run(ctx context.Context, args []string) (err error) {
 	binary := fs.String("gatehouse", "bin/gatehouse", "the `program` to measure")
 	out := fs.String("out", "bench-out/bench.json", "`file` for the figures")
 	quick := fs.Bool("quick", false, "a minute of small counts: shows that everything works, measures little")
-	only := fs.String("only", "", "only this `part`: starts, tenants, domains, logins, factors or sizes")
+	only := fs.String("only", "", "only this `part`: starts, tenants, domains, logins, factors, refresh or sizes")
 	keep := fs.Bool("keep", false, "leave logs and data for a look")
 	if err := fs.Parse(args); err != nil {
 		return err

@@ -21,6 +21,9 @@ type plan struct {
 	factorClients  []int // at once
 	factorRounds   int
 	abandoned      int // challenges
+
+	refreshTenants, refreshes, refreshRounds int   // refreshes of a round
+	refreshClients                           []int // at once, each with a session
 }
 
 var full = plan{
@@ -29,6 +32,7 @@ var full = plan{
 	sizes: []int{1, 100, 1000}, sizeRounds: 6,
 	login: 2500 * time.Millisecond, hash: time.Second,
 	factorAccounts: 240, factorClients: []int{1, 16}, factorRounds: 5, abandoned: 100_000,
+	refreshTenants: 8, refreshes: 800, refreshRounds: 7, refreshClients: []int{1, 4, 16},
 }
 
 var small = plan{
@@ -37,6 +41,7 @@ var small = plan{
 	sizes: []int{1, 10, 40}, sizeRounds: 2,
 	login: time.Second, hash: 500 * time.Millisecond,
 	factorAccounts: 60, factorClients: []int{1, 16}, factorRounds: 2, abandoned: 2000,
+	refreshTenants: 4, refreshes: 200, refreshRounds: 2, refreshClients: []int{1, 4, 16},
 }
 
 // bench is one run.
@@ -62,6 +67,7 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 		{"domains", b.measureDomains},
 		{"logins", b.measureLogins},
 		{"factors", b.measureFactors},
+		{"refresh", b.measureRefreshes},
 		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},
 	} {
 		if only != "" && only != part.name {

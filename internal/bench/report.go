@@ -17,6 +17,7 @@ type report struct {
 	Sizes     []sizeFigures    `json:"sizes"`
 	Factors   []factorFigures  `json:"factors"`
 	Abandoned abandonedFigures `json:"abandoned_challenges"`
+	Refreshes []factorFigures  `json:"refreshes"`
 	Goals     []goal           `json:"goals"`
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -88,7 +89,7 @@ const (
 )
 
 func (r *report) judgeFactors() {
-	for _, f := range r.Factors {
+	for _, f := range slices.Concat(r.Factors, r.Refreshes) {
 		r.atLeast(fmt.Sprintf("%s per second over its floor's, %d clients", f.Kind, f.Clients), leastOfFloor, f.OfFloor[0])
 		r.atLeast(fmt.Sprintf("%s per CPU second over its floor's, %d clients", f.Kind, f.Clients), leastOfFloor, f.OfFloorCPU)
 	}
@@ -97,30 +98,37 @@ func (r *report) judgeFactors() {
 	}
 }
 
-func (r *report) factorTable() (t table) {
+func (r *report) factorTable() table { return figuresTable("second factors", "proof", r.Factors) }
+
+func (r *report) refreshTable() table {
+	return figuresTable("sessions that go on", "refresh", r.Refreshes)
+}
+
+// figuresTable is of things that are measured beside the parts they are made of; one is what one of them is called.
+func figuresTable(heading, one string, all []factorFigures) (t table) {
 	row := func(name, format string, cell func(factorFigures) []any) {
 		cells := []string{name}
-		for _, f := range r.Factors {
+		for _, f := range all {
 			cells = append(cells, fmt.Sprintf(format, cell(f)...))
 		}
 		t.row(cells...)
 	}
-	if len(r.Factors) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	row("second factors", "%s", func(f factorFigures) []any { return []any{f.Kind} })
+	row(heading, "%s", func(f factorFigures) []any { return []any{f.Kind} })
 	row("clients at once", "%d", func(f factorFigures) []any { return []any{f.Clients} })
-	row("proofs per second", "%.0f", func(f factorFigures) []any { return []any{f.PerSecond} })
+	row("per second", "%.0f", func(f factorFigures) []any { return []any{f.PerSecond} })
 	row("  floor: its parts per second", "%.0f", func(f factorFigures) []any { return []any{f.FloorPerSec} })
 	row("  of the floor", "%.2f", func(f factorFigures) []any { return []any{f.OfFloor[0]} })
 	row("  least and greatest of a round", "%.2f-%.2f", func(f factorFigures) []any { return []any{f.OfFloor[1], f.OfFloor[2]} })
 	row("p50 ms", "%.1f", func(f factorFigures) []any { return []any{f.P50} })
 	row("p99 ms", "%.1f", func(f factorFigures) []any { return []any{f.P99} })
 	row("  floor p50 ms", "%.1f", func(f factorFigures) []any { return []any{f.FloorP50} })
-	row("proofs per CPU second", "%.0f", func(f factorFigures) []any { return []any{f.PerCPUSecond} })
+	row("per CPU second", "%.0f", func(f factorFigures) []any { return []any{f.PerCPUSecond} })
 	row("  floor", "%.0f", func(f factorFigures) []any { return []any{f.FloorPerCPU} })
 	row("  of the floor", "%.2f", func(f factorFigures) []any { return []any{f.OfFloorCPU} })
-	row("CPU ms per proof (floor), server", "%.2f (%.2f)", func(f factorFigures) []any { return []any{f.CPU.Server, f.FloorCPU.Server} })
+	row("CPU ms per "+one+" (floor), server", "%.2f (%.2f)", func(f factorFigures) []any { return []any{f.CPU.Server, f.FloorCPU.Server} })
 	row("  Postgres", "%.2f (%.2f)", func(f factorFigures) []any { return []any{f.CPU.Postgres, f.FloorCPU.Postgres} })
 	row("  Vault", "%.2f (%.2f)", func(f factorFigures) []any { return []any{f.CPU.Vault, f.FloorCPU.Vault} })
 	row("  load generator, counted apart", "%.2f", func(f factorFigures) []any { return []any{f.CPU.Load} })
