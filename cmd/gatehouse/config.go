@@ -40,6 +40,9 @@ type config struct {
 
 	Mail mailConfig
 
+	BreachFilter         string // a file
+	BreachFilterRequired bool
+
 	LogLevel      slog.Level
 	LogFormat     string
 	ShutdownDelay time.Duration
@@ -71,6 +74,9 @@ func (c *config) check() error {
 		if private := netip.MustParsePrefix("fc00::/7"); p.Bits() < 8 && p != private {
 			refuse("GATEHOUSE_TRUSTED_PROXIES: %s trusts a good part of the internet to say which tenant a request is for", p)
 		}
+	}
+	if c.BreachFilterRequired && c.BreachFilter == "" {
+		refuse("GATEHOUSE_BREACH_FILTER: is required by GATEHOUSE_BREACH_FILTER_REQUIRED")
 	}
 	errs = append(errs, c.checkDatabases(), c.checkVault(), c.checkMail())
 	return errors.Join(errs...)
@@ -203,6 +209,13 @@ func parseDelay(text string) (time.Duration, error) {
 		return 0, errors.New("must be a time from 0s to 1m")
 	}
 	return d, nil
+}
+
+func parseBool(text string) (bool, error) {
+	if text != "true" && text != "false" {
+		return false, errors.New("must be true or false")
+	}
+	return text == "true", nil
 }
 
 func parseCount(text string, low, high int) (int32, error) {

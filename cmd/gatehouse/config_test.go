@@ -89,6 +89,8 @@ func TestConfigurationRefuses(t *testing.T) {
 		{"SMTP_CA_FILE", "/nowhere", "no such file"},
 		{"MAIL_FROM", "Acme <no-reply@id.example>", "must be an e-mail address"},
 		{"MAIL_FROM", "no-reply", "must be an e-mail address"},
+		{"BREACH_FILTER_REQUIRED", "yes", "must be true or false"},
+		{"BREACH_FILTER_REQUIRED", "true", "GATEHOUSE_BREACH_FILTER: is required"},
 		{"LOG_LEVEL", "loud", "must be debug"},
 		{"LOG_FORMAT", "xml", "must be json or text"},
 		{"SHUTDOWN_DELAY", "-1s", "must be a time"},

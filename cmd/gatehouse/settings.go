@@ -93,6 +93,11 @@ var settings = []setting{
 	{name: "MAIL_FROM", doc: "Address that mails come from, such as no-reply@id.example. The name before it is the tenant's.",
 		set: func(c *config, s string) (err error) { c.Mail.From, err = parseMailFrom(s); return err }},
 
+	{name: "BREACH_FILTER", doc: "File of passwords that were found in breaches, made by `gatehouse passwords build-filter`. New passwords that are in it are refused.",
+		set: func(c *config, s string) error { c.BreachFilter = s; return nil }},
+	{name: "BREACH_FILTER_REQUIRED", fallback: "false", doc: "true: without a whole BREACH_FILTER the server does not start, and while it cannot be read no password is set. false: it is logged, and passwords are set without it.",
+		set: func(c *config, s string) (err error) { c.BreachFilterRequired, err = parseBool(s); return err }},
+
 	{name: "LOG_LEVEL", fallback: "info", doc: "debug, info, warn or error.",
 		set: func(c *config, s string) (err error) { c.LogLevel, err = parseLevel(s); return err }},
 	{name: "LOG_FORMAT", fallback: "json", doc: "json or text.",

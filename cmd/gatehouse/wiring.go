@@ -107,6 +107,10 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	if c.patient {
 		patience, gate.MaxWait = time.Minute, time.Minute
 	}
+	breaches, err := p.openBreaches()
+	if err != nil {
+		return nil, err
+	}
 	imported := identity.NewImported(p.db, p.directory, p.custodian)
 	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams).WithImports(imported)
 	p.throttle = identity.NewThrottle(identity.ThrottleOptions{DB: p.db, Keys: p.custodian, Now: now})
@@ -116,7 +120,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}
 	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
-		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Imported: imported, Now: now, Log: log})
+		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Imported: imported, Breaches: breaches, Now: now, Log: log})
 	p.profiles = &identity.Profiles{DB: p.db, Now: now}
 	p.links = identity.NewLinks(identity.LinksOptions{DB: p.db, Users: p.users, Logins: p.logins, Throttle: p.throttle, Now: now})
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}
