@@ -24,6 +24,8 @@ type plan struct {
 
 	refreshTenants, refreshes, refreshRounds int   // refreshes of a round
 	refreshClients                           []int // at once, each with a session
+
+	imports []int // lines
 }
 
 var full = plan{
@@ -33,6 +35,7 @@ var full = plan{
 	login: 2500 * time.Millisecond, hash: time.Second,
 	factorAccounts: 240, factorClients: []int{1, 16}, factorRounds: 5, abandoned: 100_000,
 	refreshTenants: 8, refreshes: 800, refreshRounds: 7, refreshClients: []int{1, 4, 16},
+	imports: []int{10_000, 100_000},
 }
 
 var small = plan{
@@ -42,6 +45,7 @@ var small = plan{
 	login: time.Second, hash: 500 * time.Millisecond,
 	factorAccounts: 60, factorClients: []int{1, 16}, factorRounds: 2, abandoned: 2000,
 	refreshTenants: 4, refreshes: 200, refreshRounds: 2, refreshClients: []int{1, 4, 16},
+	imports: []int{1000, 5000},
 }
 
 // bench is one run.
@@ -68,6 +72,7 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 		{"logins", b.measureLogins},
 		{"factors", b.measureFactors},
 		{"refresh", b.measureRefreshes},
+		{"import", b.measureImports},
 		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},
 	} {
 		if only != "" && only != part.name {

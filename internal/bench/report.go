@@ -18,6 +18,7 @@ type report struct {
 	Factors   []factorFigures  `json:"factors"`
 	Abandoned abandonedFigures `json:"abandoned_challenges"`
 	Refreshes []factorFigures  `json:"refreshes"`
+	Imports   []importFigures  `json:"imports"`
 	Goals     []goal           `json:"goals"`
 }
 

@@ -45,6 +45,7 @@ func (r *report) judge() {
 		}
 	}
 	r.judgeFactors()
+	r.judgeImports()
 }
 
 // print writes the figures for people.
@@ -52,7 +53,7 @@ func (r *report) print(out io.Writer) error {
 	m := r.Machine
 	fmt.Fprintf(out, "\ngatehouse on %d cores (%s), %s, Postgres %s, Vault %s, %s\n", m.Cores, m.Processor, m.Go, m.Postgres, m.Vault,
 		m.When.Format("2006-01-02 15:04 UTC"))
-	for _, t := range []table{r.loginTable(), r.timeTable(), r.memoryTable(), r.sizeTable(), r.factorTable(), r.abandonedTable(), r.refreshTable(), r.goalTable()} {
+	for _, t := range []table{r.loginTable(), r.timeTable(), r.memoryTable(), r.sizeTable(), r.factorTable(), r.abandonedTable(), r.refreshTable(), r.importTable(), r.goalTable()} {
 		t.print(out)
 	}
 	return nil
