@@ -143,3 +143,23 @@ func TestOfManyChangesAtOnceOneIsMade(t *testing.T) {
 	c.exec(t, `delete from failures`) // the wait of those that came too late
 	c.login(t, c.email, fmt.Sprintf("%s, chapter %d", betterPassword, won)).want(t, 200, "")
 }
+
+// A session that was left open is no place to guess the password at: its tries are counted with those of logins.
+func TestTheCurrentPasswordIsGuessedAtSlowly(t *testing.T) {
+	t.Parallel()
+	c := sharedPlatform(t).newChanging(t)
+	var a answer
+	for range 8 {
+		if a = c.change(t, c.token, "not it", betterPassword); a.status == 429 {
+			break
+		}
+		a.want(t, 400, "invalid_credentials")
+	}
+	a.want(t, 429, "rate_limited")
+	c.exec(t, `update failures set blocked_until = now() + interval '1 hour' where key = $1`, c.id) // a wait that this test cannot outlast
+	c.change(t, c.token, goodPassword, betterPassword).want(t, 429, "rate_limited")
+	c.login(t, c.email, goodPassword).want(t, 429, "rate_limited")
+	if !c.works(t, c.token) {
+		t.Error("the wait ended the session")
+	}
+}
