@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 )
 
 // SetPassword gives a user another password, ends the wait for the next try and signs them out everywhere; verified says, too, that the address is
@@ -27,6 +28,9 @@ func (s *Users) SetPassword(ctx context.Context, t tenancy.Tenant, u id.User, pw
 		if err := ForgetFailures(ctx, tx, u); err != nil {
 			return err
 		}
-		return endSessions(ctx, tx, u)
+		if err := endSessions(ctx, tx, u); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, audit.Event{Action: "password.changed", Actor: audit.Actor{Type: audit.ByOperator}, At: s.Now()}.User(u))
 	})
 }

@@ -19,6 +19,7 @@ var rules = []rule{
 	pools,
 	oneMint,
 	oneSigner,
+	listedActions,
 	documented,
 	named,
 	noTesting,

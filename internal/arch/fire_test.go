@@ -55,6 +55,13 @@ var cases = []struct {
 		map[string]string{"identity/login.go": `var a, _ = custodian.Sign(ctx, t, k, b)`, "tenancy/audit/list.go": `var a, _ = l.Signer.Sign(ctx, t, k, b)`},
 		map[string]string{"identity/token_refresh.go": `var a, _ = k.Signer.Sign(ctx, t, k, b)`, "tenancy/audit/seal.go": `var a, _ = l.Signer.Sign(ctx, t, k, b)`},
 	},
+	{
+		listedActions,
+		map[string]string{"identity/user.go": `var e = audit.Event{Action: "user.eaten"}`, "mfa/a.go": `var e = f.event("factor.added")`,
+			"tenancy/audit/action.go": `var actions = map[Action]string{"user.created": ""}`},
+		map[string]string{"identity/user.go": `var e = audit.Event{Action: "user.created"}`, "identity/a_test.go": `var a = "user.eaten"`,
+			"tenancy/audit/action.go": `var actions = map[Action]string{"user.created": ""}`},
+	},
 	{oneMint, map[string]string{"identity/a.go": ``}, map[string]string{"tenancy/a.go": ``}},
 	{documented, map[string]string{"tenancy/a.go": ``}, map[string]string{"tenancy/a_test.go": ``}},
 	{named, map[string]string{"internal/util/a.go": ``, "identity/models/a.go": ``}, map[string]string{"internal/utility/a.go": ``}},

@@ -10,6 +10,7 @@ import (
 var actions = map[Action]string{
 	"login.succeeded": "a user signed in; amr says by what, session names the session",
 	"login.failed":    "somebody could not sign in; reason says why",
+	"login.throttled": "too many tries failed, and the next has to wait",
 
 	"session.stepped_up":     "a signed-in user proved more; amr says what",
 	"session.ended":          "a user signed out, here or elsewhere; session names the session",
@@ -19,10 +20,23 @@ var actions = map[Action]string{
 	"user.created":       "a user was added",
 	"user.updated":       "something of a user was changed; fields says what",
 	"user.roles_changed": "a user was given other roles; roles says which, was which they had",
+	"user.unlocked":      "an administrator ended a user's wait for the next try",
 	"user.suspended":     "a user was suspended and signed out",
 	"user.reactivated":   "a suspended user may sign in again",
 	"users.imported":     "users were added from another system; created, exists and errors count the lines, complete says whether all were read",
 	"user.deleted":       "a user was deleted with everything that was theirs",
+
+	"user.invited":           "a user was sent an invitation",
+	"email.verified":         "a user proved that their address is theirs",
+	"email.change_requested": "a user asked for another address",
+	"email.changed":          "a user has another address",
+	"link.refused":           "a link was used for something else than it was made for; purpose says what it is for, used_as what for it was used",
+
+	"password.initial_set":     "a user who had no password chose one",
+	"password.reset_requested": "a user was sent a link to choose another password",
+	"password.reset":           "a user chose another password by such a link and was signed out everywhere",
+	"password.changed":         "a user has another password and is signed out elsewhere",
+	"profile.changed":          "a user changed what they say about themselves",
 
 	"challenge.failed":  "a second factor was not accepted; method says of what kind, purpose for what, reason why",
 	"factor.added":      "a user has another second factor; method says of what kind",
