@@ -2,13 +2,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-vault build test lint fuzz bench clean
+.PHONY: help dev dev-vault build test lint fuzz bench timing clean
 
 # STATE          folder that make dev keeps everything in; .dev, and .dev-vault for make dev-vault: keys cannot move
 ARGS ?=#         more arguments for gatehouse dev: make dev ARGS="--listen 127.0.0.1:9000"
 RUN ?=#          only tests that match: make test RUN=TestLogin
 PKG ?= ./...#    only these packages: make test PKG=./tenancy/...
 TIME ?= 30s#     for each fuzz target: make fuzz TIME=5m
+SAMPLES ?= 400#  of each class: make timing SAMPLES=1000
 BENCH ?=#        flags of the measurement: make bench BENCH=-quick
 TESTFLAGS ?=#    more flags for go test: make test TESTFLAGS=-count=1
 TEST_TIMEOUT ?= 15m
@@ -53,6 +54,10 @@ fuzz: ## run every fuzz target for TIME each
 bench: build ## measure logins, second factors, starts, tenants: a table, and bench-out/bench.json; ten minutes of a quiet Linux machine
 	@go build -o bin/ ./internal/bench
 	@exec bin/bench $(BENCH)
+
+timing: build ## compare the times of answers that must be alike, class against class: a report
+	@go build -o bin/ ./internal/bench
+	@exec bin/bench -alike $(SAMPLES)
 
 clean: ## remove what was built; the state of make dev (.dev, .dev-vault) stays
 	@rm -rf bin bench-out

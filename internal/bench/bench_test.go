@@ -147,3 +147,20 @@ func TestNameServer(t *testing.T) {
 		t.Errorf("a name without one: %v", m.RCode)
 	}
 }
+
+func TestAlikeAndApart(t *testing.T) {
+	t.Parallel()
+	var even, odd, later []time.Duration
+	for i := range 500 {
+		even, odd, later = append(even, time.Duration(40_000+2*i)*time.Microsecond), append(odd, time.Duration(40_001+2*i)*time.Microsecond), append(later, time.Duration(44_000+2*i)*time.Microsecond)
+	}
+	if l := newLikeness(even, odd); !l.met || l.auc > 0.51 {
+		t.Errorf("alike: %+v", l)
+	}
+	if l := newLikeness(even, later); l.met || l.auc != 1 || l.apart != 4 {
+		t.Errorf("apart: %+v", l)
+	}
+	if got := auc([]time.Duration{1, 2}, []time.Duration{1, 2}); got != 0.5 {
+		t.Errorf("of equal times: %v", got)
+	}
+}

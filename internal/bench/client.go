@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,6 +29,7 @@ type answer struct {
 type call struct {
 	method, url, host, key, bearer, once string
 	body                                 []byte
+	from                                 *http.Client // nil is client
 }
 
 func (c call) do(ctx context.Context) (answer, error) {
@@ -48,7 +50,7 @@ func (c call) do(ctx context.Context) (answer, error) {
 	if c.body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	res, err := client.Do(r)
+	res, err := cmp.Or(c.from, client).Do(r)
 	if err != nil {
 		return answer{}, err
 	}

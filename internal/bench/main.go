@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string) (err error) {
 	out := fs.String("out", "bench-out/bench.json", "`file` for the figures")
 	quick := fs.Bool("quick", false, "a minute of small counts: shows that everything works, measures little")
 	only := fs.String("only", "", "only this `part`: starts, tenants, domains, logins, factors, refresh, import or sizes")
+	alike := fs.Int("alike", 0, "compare answers that must be alike by so many `samples` of each class, and measure nothing else")
 	keep := fs.Bool("keep", false, "leave logs and data for a look")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -69,6 +70,11 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	b := &bench{stack: s, plan: p}
+	if *alike > 0 {
+		all, err := b.measureAlike(ctx, *alike)
+		printAlike(os.Stdout, all)
+		return err
+	}
 	if err := b.measure(ctx, *only); err != nil {
 		return err
 	}
