@@ -115,7 +115,7 @@ func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw pas
 		return Outcome{}, err
 	}
 	defer try.End()
-	ok, stale, err := l.Hasher.Verify(ctx, t.ID, a.User.ID, pw, a.Hash, pepper(l.Keys, t))
+	ok, stale, err := l.hasher(try).Verify(ctx, t.ID, a.User.ID, pw, a.Hash, pepper(l.Keys, t))
 	if err != nil {
 		l.Throttle.Refund(ctx, t, try)
 		return Outcome{}, hashingError(err)
@@ -135,6 +135,14 @@ func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw pas
 		l.rehash(ctx, t, a, pw)
 	}
 	return o, err
+}
+
+// hasher lets guesses wait behind others.
+func (l *Logins) hasher(y Try) *password.Hasher {
+	if y.Suspect() {
+		return l.Hasher.Behind()
+	}
+	return l.Hasher
 }
 
 // Finish goes on with a login of which mfa has brought back a proof. Errors: 401 invalid_credentials where the account

@@ -133,6 +133,12 @@ func (l *local) wait(n netip.Prefix, now time.Time) time.Duration {
 	return s.ends.Sub(now)
 }
 
+// failing reports whether a password from the network was wrong within its last minute.
+func (l *local) failing(n netip.Prefix, now time.Time) bool {
+	s, ok := l.seen.Get(n)
+	return ok && s.ends.After(now)
+}
+
 // waitAt is how long it has to wait where these windows are.
 func (l *local) waitAt(windows []window, now time.Time) time.Duration {
 	if len(windows) == 0 {

@@ -87,8 +87,13 @@ type Try struct {
 	failures    int
 	consecutive int
 	at          time.Time
+	suspect     bool
 	release     func() // the turn
 }
+
+// Suspect reports whether it is likely to be a guess: something from its network, or at its account, has failed lately. It is
+// judged behind others, so that a spray is in its own way. It says nothing about whether there is such an account.
+func (y Try) Suspect() bool { return y.suspect || y.failures > 1 }
 
 // End is called once a try is over, however it ended.
 func (y Try) End() { y.release() }
@@ -113,6 +118,7 @@ func (h *Throttle) Begin(ctx context.Context, t tenancy.Tenant, who Guessed, fro
 	if wait := max(h.local.wait(y.network, y.at), h.local.waitAt(y.windows, y.at)); wait > 0 {
 		return Try{}, problem.RateLimited(wait)
 	}
+	y.suspect = h.local.failing(y.network, y.at)
 	if y.release, err = h.turns.take(ctx, y.account); err != nil {
 		return Try{}, err
 	}

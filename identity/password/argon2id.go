@@ -37,6 +37,14 @@ type Hasher struct {
 	memories *memories
 	imports  Imports // nil: there are none
 	nobody   PHC     // what is verified for somebody without a password
+	behind   bool    // in the line of the gate
+}
+
+// Behind is the same Hasher for requests that others of the tenant may pass: those that are likely to be guesses.
+func (h *Hasher) Behind() *Hasher {
+	b := *h
+	b.behind = true
+	return &b
 }
 
 // NewHasher makes a Hasher that makes hashes with params and does all argon2id work inside gate. It panics when params
@@ -113,7 +121,7 @@ func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, 
 	if p.KeyID == 0 && p.Sum != nil {
 		size = len(p.Sum) // an imported hash: the argon2id output itself is stored, and its length goes into the hash
 	}
-	err = h.gate.Do(ctx, t, func() {
+	err = h.gate.do(ctx, t, h.behind, func() {
 		beside.compute(pw)
 		sum = h.memories.key(pw.bytes(), p.Salt, p.Params, uint32(size)) //nolint:gosec // 16 to 64
 	})

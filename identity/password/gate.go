@@ -88,7 +88,13 @@ func (g *Gate) Stats() GateStats {
 // when a bound is reached, and the context's error when that ends first; the wait ends at once then. A panic of work
 // passes through and frees the slot. Work must not call Do of the same gate.
 func (g *Gate) Do(ctx context.Context, queue id.Tenant, work func()) error {
-	if err := g.enter(ctx, queue); err != nil {
+	return g.do(ctx, queue, false, work)
+}
+
+// do is Do or, for what is let in behind the tenant's other requests: one turn of four while others of the tenant wait, and
+// the first to give way when the line is full.
+func (g *Gate) do(ctx context.Context, queue id.Tenant, behind bool, work func()) error {
+	if err := g.enter(ctx, queue, behind); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -98,11 +104,11 @@ func (g *Gate) Do(ctx context.Context, queue id.Tenant, work func()) error {
 }
 
 // enter waits for a slot; nil means that the caller has one and must leave.
-func (g *Gate) enter(ctx context.Context, queue id.Tenant) error {
+func (g *Gate) enter(ctx context.Context, queue id.Tenant, behind bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w, err := g.join(queue)
+	w, err := g.join(queue, behind)
 	if w == nil {
 		return err
 	}
@@ -119,7 +125,7 @@ func (g *Gate) enter(ctx context.Context, queue id.Tenant) error {
 }
 
 // join takes a free slot (nil, nil), or a place in line, or refuses.
-func (g *Gate) join(queue id.Tenant) (*waiter, error) {
+func (g *Gate) join(queue id.Tenant, behind bool) (*waiter, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.running < g.o.Slots {
@@ -127,7 +133,12 @@ func (g *Gate) join(queue id.Tenant) (*waiter, error) {
 		return nil, nil
 	}
 	if g.lines.length(queue) >= g.o.PerTenant {
-		return nil, g.busy(queue)
+		last := g.lines.lastBehind(queue)
+		if behind || last == nil {
+			return nil, g.busy(queue)
+		}
+		g.lines.remove(last)
+		last.end(g.busy(queue))
 	}
 	if g.lines.waiting >= g.o.Total {
 		// The longest line gives way, else a few tenants could fill the gate and shut out all the others.
@@ -138,7 +149,7 @@ func (g *Gate) join(queue id.Tenant) (*waiter, error) {
 		g.lines.remove(last)
 		last.end(g.busy(last.tenant))
 	}
-	return g.lines.push(queue), nil
+	return g.lines.push(queue, behind), nil
 }
 
 // quit leaves the line: the wait was too long (cause nil), or the context ended. The race: the slot may have been

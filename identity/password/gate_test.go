@@ -92,6 +92,59 @@ func TestRoundRobin(t *testing.T) {
 	})
 }
 
+// Who is let in behind has one turn of four, and the tenant no more turns for it.
+func TestBehindTheOthers(t *testing.T) {
+	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+		var order []string // written inside the one slot
+		a, b := id.NewTenant(), id.NewTenant()
+		var wg sync.WaitGroup
+		for _, name := range []string{"a1", "x1", "x2", "x3", "a2", "a3", "a4", "a5", "b1", "b2"} {
+			wg.Go(func() {
+				tenant := a
+				if name[0] == 'b' {
+					tenant = b
+				}
+				_ = g.do(t.Context(), tenant, name[0] == 'x', func() { order = append(order, name); time.Sleep(time.Millisecond) })
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if want := []string{"a1", "a2", "b1", "a3", "b2", "a4", "x1", "a5", "x2", "x3"}; !slices.Equal(order, want) {
+			t.Errorf("order %v, want %v", order, want)
+		}
+	})
+}
+
+// A line full of guesses has room for whoever is no guess.
+func TestGuessesGiveWay(t *testing.T) {
+	bubble(t, GateOptions{Slots: 1, PerTenant: 2}, func(t *testing.T, g *Gate) {
+		a := id.NewTenant()
+		errs := map[string]error{}
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for _, name := range []string{"x1", "x2", "x3", "x4", "a1", "a2", "a3"} {
+			wg.Go(func() {
+				err := g.do(t.Context(), a, name[0] == 'x', func() { time.Sleep(time.Millisecond) })
+				mu.Lock()
+				defer mu.Unlock()
+				errs[name] = err
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		for _, name := range []string{"x1", "a1", "a2"} {
+			if errs[name] != nil {
+				t.Errorf("%s: %v", name, errs[name])
+			}
+		}
+		for _, name := range []string{"x2", "x3", "x4", "a3"} {
+			if !errors.Is(errs[name], ErrBusy) {
+				t.Errorf("%s: %v, want busy", name, errs[name])
+			}
+		}
+	})
+}
+
 // Ten tenants that all want more than there is get the same share.
 func TestEqualShares(t *testing.T) {
 	bubble(t, GateOptions{Slots: 2, PerTenant: 200, Total: 1000, MaxWait: 2 * time.Second}, func(t *testing.T, g *Gate) {
@@ -198,9 +251,9 @@ func TestRetryAfter(t *testing.T) {
 	g, a, b := NewGate(GateOptions{Slots: 2}), id.NewTenant(), id.NewTenant()
 	g.mean = 20 * time.Millisecond
 	for range 10 {
-		g.lines.push(a)
+		g.lines.push(a, false)
 	}
-	g.lines.push(b)
+	g.lines.push(b, false)
 	for _, c := range []struct {
 		tenant id.Tenant
 		turns  time.Duration
@@ -247,10 +300,10 @@ func TestCancelLeavesAtOnce(t *testing.T) {
 func TestSlotHandedToOneWhoLeft(t *testing.T) {
 	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
 		for _, c := range []struct{ cause, want error }{{context.Canceled, context.Canceled}, {nil, nil}} {
-			if w, err := g.join(id.NewTenant()); w != nil || err != nil {
+			if w, err := g.join(id.NewTenant(), false); w != nil || err != nil {
 				t.Fatal("no free slot")
 			}
-			w, _ := g.join(id.NewTenant())
+			w, _ := g.join(id.NewTenant(), false)
 			g.leave(time.Millisecond) // hands the slot over
 			if err := g.quit(w, c.cause); !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)

@@ -26,6 +26,7 @@ type plan struct {
 	refreshClients                           []int // at once, each with a session
 
 	imports []int // lines
+	calm    int   // logins of a person, in quiet and under a spray
 }
 
 var full = plan{
@@ -36,6 +37,7 @@ var full = plan{
 	factorAccounts: 240, factorClients: []int{1, 16}, factorRounds: 5, abandoned: 100_000,
 	refreshTenants: 8, refreshes: 800, refreshRounds: 7, refreshClients: []int{1, 4, 16},
 	imports: []int{10_000, 100_000},
+	calm:    200,
 }
 
 var small = plan{
@@ -46,6 +48,7 @@ var small = plan{
 	factorAccounts: 60, factorClients: []int{1, 16}, factorRounds: 2, abandoned: 2000,
 	refreshTenants: 4, refreshes: 200, refreshRounds: 2, refreshClients: []int{1, 4, 16},
 	imports: []int{1000, 5000},
+	calm:    30,
 }
 
 // bench is one run.
@@ -73,6 +76,7 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 		{"factors", b.measureFactors},
 		{"refresh", b.measureRefreshes},
 		{"import", b.measureImports},
+		{"spray", b.measureSpray},
 		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},
 	} {
 		if only != "" && only != part.name {

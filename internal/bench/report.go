@@ -19,6 +19,7 @@ type report struct {
 	Abandoned abandonedFigures `json:"abandoned_challenges"`
 	Refreshes []factorFigures  `json:"refreshes"`
 	Imports   []importFigures  `json:"imports"`
+	Spray     *sprayFigures    `json:"spray,omitempty"`
 	Goals     []goal           `json:"goals"`
 }
 

@@ -25,17 +25,23 @@ func (r *report) atLeast(name string, least, got float64) {
 	r.Goals = append(r.Goals, goal{Name: name, Least: least, Got: got, Met: got >= least})
 }
 
-// The promises: what a login costs beside its password hash, and that a thousand tenants cost no more than one.
+// The promises: what a login costs beside its password hash, that a thousand tenants cost no more than one,
+// and that guessing at some accounts leaves the others alone.
 const (
 	mostServer = 1.05
 	mostAll    = 1.15
 	mostGrowth = 1.10
+	mostSpray  = 2.0 // p99 of people's logins over quiet
 )
 
 func (r *report) judge() {
 	for _, f := range r.Logins {
 		r.atMost(fmt.Sprintf("server's CPU over a hash, %d clients", f.Clients), mostServer, f.ServerOver[0])
 		r.atMost(fmt.Sprintf("all CPU over a hash, %d clients", f.Clients), mostAll, f.AllOver[0])
+	}
+	if s := r.Spray; s != nil {
+		r.atMost("p99 of a person's logins, under a spray over quiet", mostSpray, s.Sprayed.P99/s.Quiet.P99)
+		r.atMost("p99 of a person's logins, once its networks have to wait", mostSpray, s.Settled.P99/s.Quiet.P99)
 	}
 	for i := 1; i < len(r.Sizes); i++ {
 		one, many := r.Sizes[0], r.Sizes[i]
@@ -48,12 +54,27 @@ func (r *report) judge() {
 	r.judgeImports()
 }
 
+func (r *report) sprayTable() (t table) {
+	if r.Spray == nil {
+		return nil
+	}
+	t.row("one person's logins, ms", "p50", "p99", "times")
+	for _, x := range []struct {
+		name string
+		timing
+	}{{"in quiet", r.Spray.Quiet}, {"under a spray on other accounts", r.Spray.Sprayed}, {"once its networks have to wait", r.Spray.Settled}} {
+		t.row(x.name, figure(x.P50), figure(x.P99), strconv.Itoa(x.Count))
+	}
+	t.row("guesses looked at, turned away", strconv.FormatInt(r.Spray.Guesses, 10), strconv.FormatInt(r.Spray.Turned, 10))
+	return t
+}
+
 // print writes the figures for people.
 func (r *report) print(out io.Writer) error {
 	m := r.Machine
 	fmt.Fprintf(out, "\ngatehouse on %d cores (%s), %s, Postgres %s, Vault %s, %s\n", m.Cores, m.Processor, m.Go, m.Postgres, m.Vault,
 		m.When.Format("2006-01-02 15:04 UTC"))
-	for _, t := range []table{r.loginTable(), r.timeTable(), r.memoryTable(), r.sizeTable(), r.factorTable(), r.abandonedTable(), r.refreshTable(), r.importTable(), r.goalTable()} {
+	for _, t := range []table{r.loginTable(), r.timeTable(), r.memoryTable(), r.sizeTable(), r.sprayTable(), r.factorTable(), r.abandonedTable(), r.refreshTable(), r.importTable(), r.goalTable()} {
 		t.print(out)
 	}
 	return nil
