@@ -7,7 +7,7 @@ import (
 
 // actions is every action there is, and what it says has happened. A name that is not here cannot be asked for; docs/audit.md
 // tells people the same list.
-var actions = map[Action]string{
+var actions = map[Action]string{ //nolint:gosec // words about passwords and none itself
 	"login.succeeded": "a user signed in; amr says by what, session names the session",
 	"login.failed":    "somebody could not sign in; reason says why",
 	"login.throttled": "too many tries failed, and the next has to wait",
