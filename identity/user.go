@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -14,6 +15,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail/letter"
 	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
@@ -186,11 +189,19 @@ func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
 		if err := deleteUser(ctx, tx, u); err != nil {
 			return err
 		}
-		if err := ForgetFailures(ctx, tx, u); err != nil {
+		if err := errors.Join(ForgetFailures(ctx, tx, u), s.tellOfDeletion(ctx, tx, was)); err != nil {
 			return err
 		}
 		return audit.Record(ctx, tx, audit.Event{Action: "user.deleted", Actor: by.Actor(), At: s.Now()}.User(u))
 	})
+}
+
+// tellOfDeletion writes to somebody whose account was theirs; an address that was never proved may be somebody else's.
+func (s *Users) tellOfDeletion(ctx context.Context, tx tenancy.Tx, u User) error {
+	if !u.EmailVerified {
+		return nil
+	}
+	return mail.Post(ctx, tx, mail.Mail{Kind: letter.AccountDeleted, User: u.ID, Address: string(u.Email), At: s.Now()})
 }
 
 // MayReset is mayChange for taking a user's factors away.

@@ -14,6 +14,7 @@ var marks = map[string]string{
 	"reset_password": "/reset-password?token=", "confirm_email_change": "/confirm-email?token=",
 	"password_changed": "Your password at Test was changed",
 	"email_changed":    "The address of your account", "password_reset_done": "was set anew", "account_exists": "You have an account",
+	"account_deleted": "was deleted",
 }
 
 // received is a mail as its reader has it; link and token are empty where it has none.

@@ -55,7 +55,7 @@ func TestTheTourOfTheREADMEWorks(t *testing.T) {
 // tourAnswers says what is to be seen in the answer to a line that begins so and holds with.
 var tourAnswers = []struct{ line, with, answer string }{
 	{". ", "env", ""},
-	{"curl", "$ACME/v1/auth/login", `"token":"`}, // Ada, and later Eve
+	{"curl", "$ACME/v1/auth/login", `"token":"`}, // Ada, and later Eve and Mia
 	{"TOKEN=", "", ""},
 	{"curl", "$ACME/v1/users/me/profile", `"email":"ada@acme.example"`},
 	{"REFRESH=", "", ""},
@@ -67,7 +67,13 @@ var tourAnswers = []struct{ line, with, answer string }{
 	{"curl", "jwks.json", `"kty":"EC"`},
 	{"curl", "$GLOBEX/v1/users/me/profile", `"tenant_mismatch"`},
 	{"curl", "$GLOBEX/v1/auth/login", `"invalid_credentials"`},
+	{"curl", "DELETE $ACME/v1/users/$MIA", "204"},
 	{"curl", "$ACME/v1/users", `"email":"eve@acme.example"`},
+	{"MIA=", "", ""},
+	{"token()", "", ""},
+	{"curl", "set-initial-password", "Your password is set."},
+	{"curl", "request-password-reset", "a mail is on its way"},
+	{"curl", "reset-password", "Your password is changed."},
 	{"DOMAIN=", "", ""},
 	{"curl", "/verify", `"verified":true`},
 	{"curl", "/v1/auth/providers", `"tenant_id"`},

@@ -27,6 +27,9 @@ var english = wording{
 			"You can sign in at once by asking for a new password, or with a passkey."}, "", nil},
 		AccountExists: {"You have an account at {{.tenant}}", []string{
 			"somebody, we hope you, has wanted to use {{.address}} for an account at {{.tenant}}. There is one with this address. If you do not know its password, ask for a new one."}, "", nil},
+		AccountDeleted: {"Your account at {{.tenant}} was deleted", []string{
+			"your account at {{.tenant}} was deleted by an administrator ({{.time}}), with everything in it.",
+			"If you did not expect that, ask your administrator."}, "", nil},
 		FactorAdded: {"A second factor was added at {{.tenant}}", []string{
 			"a second factor was added to your account at {{.tenant}} ({{.time}}){{if .device_name}}: {{.device_name}}{{end}}.", notYouEN}, "", nil},
 		FactorRemoved: {"A second factor was removed at {{.tenant}}", []string{

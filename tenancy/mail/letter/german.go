@@ -27,6 +27,9 @@ var german = wording{
 			"Sie selbst können sich gleich wieder anmelden, wenn Sie ein neues Passwort verlangen, oder mit einem Passkey."}, "", nil},
 		AccountExists: {"Sie haben ein Konto bei {{.tenant}}", []string{
 			"jemand, hoffentlich Sie, wollte {{.address}} für ein Konto bei {{.tenant}} verwenden. Es gibt schon eines mit dieser Adresse. Wenn Sie das Passwort nicht wissen, verlangen Sie ein neues."}, "", nil},
+		AccountDeleted: {"Ihr Konto bei {{.tenant}} wurde gelöscht", []string{
+			"die Administration hat Ihr Konto bei {{.tenant}} gelöscht ({{.time}}), mit allem, was darin war.",
+			"Wenn Sie das nicht erwartet haben, fragen Sie Ihre Administration."}, "", nil},
 		FactorAdded: {"Ein zweiter Faktor kam bei {{.tenant}} hinzu", []string{
 			"zu Ihrem Konto bei {{.tenant}} kam ein zweiter Faktor hinzu ({{.time}}){{if .device_name}}: {{.device_name}}{{end}}.", notYouDE}, "", nil},
 		FactorRemoved: {"Ein zweiter Faktor wurde bei {{.tenant}} entfernt", []string{

@@ -30,6 +30,7 @@ const (
 	PasswordResetDone    Kind = "password_reset_done"
 	AccountLocked        Kind = "account_locked"
 	AccountExists        Kind = "account_exists"
+	AccountDeleted       Kind = "account_deleted"
 	FactorAdded          Kind = "factor_added"
 	FactorRemoved        Kind = "factor_removed"
 	FactorsReset         Kind = "factors_reset"
@@ -40,7 +41,7 @@ const (
 
 // Kinds are all of them.
 var Kinds = []Kind{Invitation, VerifyEmail, ResetPassword, ConfirmEmailChange, EmailChanged, PasswordChanged, PasswordResetDone,
-	AccountLocked, AccountExists, FactorAdded, FactorRemoved, FactorsReset, BackupCodeUsed, BackupCodesReplaced, AuthenticatorSuspect}
+	AccountLocked, AccountExists, AccountDeleted, FactorAdded, FactorRemoved, FactorsReset, BackupCodeUsed, BackupCodesReplaced, AuthenticatorSuspect}
 
 // Fields are what a letter knows, by name.
 type Fields map[string]string
