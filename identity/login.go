@@ -145,13 +145,25 @@ func (l *Logins) hasher(y Try) *password.Hasher {
 	return l.Hasher
 }
 
-// Finish goes on with a login of which mfa has brought back a proof. Errors: 401 invalid_credentials where the account
-// is no longer what it was when the first factor was proved.
-func (l *Logins) Finish(ctx context.Context, t tenancy.Tenant, p Proof) (Outcome, error) {
-	var a account
-	if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readAccountByID(b, p.User, &a) }); err != nil {
-		return Outcome{}, err
+// Holder is the account that a proof is of, as mfa read it while it spent the proof.
+type Holder struct{ account *account }
+
+// ReadHolder reads a user's account as the statements before it in the batch have left it.
+func ReadHolder(b *tenancy.Batch, u id.User) Holder {
+	h := Holder{new(account)}
+	readAccountByID(b, u, h.account)
+	return h
+}
+
+// Finish goes on with a login of which mfa has brought back a proof. The zero Holder is read here. Errors: 401
+// invalid_credentials where the account is no longer what it was when the first factor was proved.
+func (l *Logins) Finish(ctx context.Context, t tenancy.Tenant, p Proof, h Holder) (Outcome, error) {
+	if h.account == nil {
+		if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { h = ReadHolder(b, p.User) }); err != nil {
+			return Outcome{}, err
+		}
 	}
+	a := *h.account
 	if a.User.ID != p.User || !a.User.Active || !a.User.EmailVerified || a.CredentialVersion != p.CredentialVersion {
 		return Outcome{}, l.refuse(ctx, t, p.User, accountChanged)
 	}

@@ -77,7 +77,7 @@ func (d *Desk) Assertion(ctx context.Context, t tenancy.Tenant, challenge string
 	}
 	var amr []string
 	if err = unreadable; err == nil {
-		amr, err = d.accept(ctx, t, rp, a, k, answer)
+		amr, err = d.accept(ctx, t, rp, &a, k, answer)
 	}
 	switch {
 	case refused(err):
@@ -90,7 +90,7 @@ func (d *Desk) Assertion(ctx context.Context, t tenancy.Tenant, challenge string
 }
 
 // accept judges an assertion and spends it, with the challenge and the state of the credential it was judged by.
-func (d *Desk) accept(ctx context.Context, t tenancy.Tenant, rp relyingParty, a attempt, k credential, answer *protocol.ParsedCredentialAssertionData) ([]string, error) {
+func (d *Desk) accept(ctx context.Context, t tenancy.Tenant, rp relyingParty, a *attempt, k credential, answer *protocol.ParsedCredentialAssertionData) ([]string, error) {
 	c, err := a.asked()
 	if err != nil {
 		return nil, err

@@ -75,6 +75,7 @@ func hashID(id string) []byte {
 type attempt struct {
 	hash []byte
 	challenge
+	holder identity.Holder // read as the proof is spent
 }
 
 // guard is the account's standing with second factors.
@@ -92,25 +93,33 @@ func (f *Factors) try(ctx context.Context, t tenancy.Tenant, id string, kinds []
 		return attempt{}, errChallengeExpired()
 	}
 	a := attempt{hash: hashID(id)}
-	var g guard
-	var counted bool
-	now := f.Now()
+	counted, now := false, f.Now()
 	err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
 		countTry(b, a.hash, purposes, kinds, now, &a.challenge, &counted)
-		readGuard(b, a.hash, purposes, now, &g)
 		also(b, a.hash)
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return attempt{}, err
-	case counted:
-		return a, nil
+	}
+	if !counted {
+		return attempt{}, f.notCounted(ctx, t, a.hash, purposes, now)
+	}
+	return a, nil
+}
+
+// notCounted is why a try was not counted.
+func (f *Factors) notCounted(ctx context.Context, t tenancy.Tenant, hash []byte, purposes []purpose, now time.Time) error {
+	var g guard
+	if err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readGuard(b, hash, purposes, now, &g) }); err != nil {
+		return err
+	}
+	switch {
 	case g.consecutive >= identity.MaxConsecutive:
-		return attempt{}, problem.RateLimited(time.Hour)
+		return problem.RateLimited(time.Hour)
 	case g.blockedUntil.After(now):
-		return attempt{}, problem.RateLimited(g.blockedUntil.Sub(now))
+		return problem.RateLimited(g.blockedUntil.Sub(now))
 	default:
-		return attempt{}, errChallengeExpired()
+		return errChallengeExpired()
 	}
 }
 
@@ -123,9 +132,14 @@ func (f *Factors) refund(ctx context.Context, t tenancy.Tenant, a attempt) {
 // spend accepts the proof: it spends what was proved with together with the challenge, and forgets the wrong answers
 // before it. spent is a statement that changes one row if the proof is good for the first time. Two requests with the
 // same code meet at that row; one finds it changed and is refused.
-func (f *Factors) spend(ctx context.Context, t tenancy.Tenant, a attempt, spent statement) error {
+//
+// The account that the login goes on with is read in the same round trip.
+func (f *Factors) spend(ctx context.Context, t tenancy.Tenant, a *attempt, spent statement) error {
 	done := false
-	err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) { payChallenge(b, a.hash, spent, &done) })
+	err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
+		payChallenge(b, a.hash, spent, &done)
+		a.holder = identity.ReadHolder(b, a.proof.User)
+	})
 	if err == nil && !done {
 		return refuse(reasonUsed, nil)
 	}

@@ -38,7 +38,7 @@ func (d *Desk) Code(ctx context.Context, t tenancy.Tenant, challenge, method, co
 	}
 	spent, err := d.judge(ctx, t, a.proof.User, totp, code)
 	if err == nil {
-		err = d.spend(ctx, t, a, spent)
+		err = d.spend(ctx, t, &a, spent)
 	}
 	if err != nil {
 		return Paid{}, d.notProved(ctx, t, a, method, err)
@@ -82,7 +82,7 @@ func (d *Desk) finish(ctx context.Context, t tenancy.Tenant, a attempt, from ide
 	if a.purpose == purposeStepUp {
 		p.AuthTime = d.Now()
 	}
-	o, err := d.Logins.Finish(ctx, t, p)
+	o, err := d.Logins.Finish(ctx, t, p, a.holder)
 	if problem.Is(err, "invalid_credentials") {
 		err = errChallengeExpired() // the account changed under the challenge
 	}

@@ -35,9 +35,10 @@ const (
 	Security = "webauthn_fido"    // a roaming key
 )
 
-// Finisher goes on with a login once a proof is brought back. identity.Logins satisfies it.
+// Finisher goes on with a login once a proof is brought back, of an account that was read as the proof was spent or, where
+// it is the zero Holder, is still to be read. identity.Logins satisfies it.
 type Finisher interface {
-	Finish(ctx context.Context, t tenancy.Tenant, p identity.Proof) (identity.Outcome, error)
+	Finish(ctx context.Context, t tenancy.Tenant, p identity.Proof, h identity.Holder) (identity.Outcome, error)
 }
 
 // Factors knows users' second factors and what logins owe. It satisfies identity.Factors.

@@ -83,7 +83,7 @@ func (d *Desk) Passkey(ctx context.Context, t tenancy.Tenant, challengeID string
 	if err == nil {
 		p.Client = from
 		var o identity.Outcome
-		if o, err = d.Logins.Finish(ctx, t, p); err == nil {
+		if o, err = d.Logins.Finish(ctx, t, p, identity.Holder{}); err == nil {
 			return o, nil
 		}
 	}
