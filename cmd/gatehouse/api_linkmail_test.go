@@ -60,7 +60,7 @@ func TestTheFirstMailWaitsForTheTenant(t *testing.T) {
 	t.Parallel()
 	tt := sharedPlatform(t).newTenant(t)
 	state := func(s string) {
-		tt.exec(t, `update control.tenants set state = $2 where id = $1`, tt.id, s)
+		tt.exec(t, `update control.tenants set state = $2, blueprint = case when $2 = 'provisioning' then '{}' end where id = $1`, tt.id, s)
 		want := 404
 		if s == "active" {
 			want = 200
