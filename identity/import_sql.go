@@ -25,7 +25,8 @@ func (r *importRows) add(u User, hash password.Hash) {
 
 // importUsers adds the users whose address nobody has, and answers who has each of the addresses now: the user that was
 // added, or another. Somebody may take an address between the two statements' snapshots and the check before them; the
-// insert gives way to them, and the second statement sees them.
+// insert gives way to them, and the second statement sees them. Two that add the same people go through them in one order, or
+// each would wait for an address that the other has just written.
 func importUsers(ctx context.Context, tx tenancy.Tx, r *importRows) (map[Email]id.User, error) {
 	have := make(map[Email]id.User, len(r.ids))
 	if len(r.ids) == 0 {
@@ -34,7 +35,7 @@ func importUsers(ctx context.Context, tx tenancy.Tx, r *importRows) (map[Email]i
 	_, err := tx.Exec(ctx, `insert into users (id, email, name, roles, auth_provider, active, email_verified, is_owner, password_hash, created_at, updated_at)
 		select id, email, name, '{user}', 'local', true, verified, false, nullif(hash, ''), $6, $6
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[]) as line (id, email, name, verified, hash)
-		on conflict (email) do nothing`, r.ids, r.emails, r.names, r.verified, r.hashes, r.at)
+		order by email on conflict (email) do nothing`, r.ids, r.emails, r.names, r.verified, r.hashes, r.at)
 	if err != nil {
 		return nil, err
 	}

@@ -39,17 +39,15 @@ const sweepEvery = 8
 
 // writeSession writes the session if the account is still as the login found it. The race it closes: an administrator
 // suspends the user, or the user changes the password or sets up a second factor, while the old password is being hashed
-// here; without the guard a session would be born after the sessions it belongs to were ended. The row is locked, because one who is about to commit that change
-// has already looked for sessions and seen none: we wait for them and then see the account as they left it.
+// here; without the guard a session would be born after the sessions it belongs to were ended. The row is locked, because
+// one who is about to commit that change has already looked for sessions and seen none: we wait for them and then see the
+// account as they left it.
 //
 // It also clears away some expired sessions, whoever they were of, so that the table is bounded by those that live. A user
 // keeps most of them: a client that signs in without end pushes out its own oldest. Where most is what everybody has,
-// that is seen to at the next sweep, else at once.
+// that is seen to at the next sweep, else at once. Sessions are deleted when the user's row is held, as whoever ends them
+// does it: the other way round the two would wait for each other.
 func writeSession(b *tenancy.Batch, s Session, a account, p Proof, most int, written *bool) {
-	if s.ID[len(s.ID)-1]%sweepEvery == 0 { // the last byte of an id is random
-		b.Queue(`delete from sessions where id in (select id from sessions where expires_at <= $1 limit 50 for update skip locked)`, s.Created)
-		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2 limit 50)`, s.User, settings.MostSessions-1)
-	}
 	if most < settings.MostSessions {
 		// The race: of two logins at once neither would see the other's session, and both would leave one too many.
 		b.Queue(`select from users where id = $1 for no key update`, s.User)
@@ -62,6 +60,11 @@ func writeSession(b *tenancy.Batch, s Session, a account, p Proof, most int, wri
 		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.Created, s.Expires, nullAddr(s.Client.IP), s.Client.UserAgent,
 		s.Refreshed, s.RefreshExpires, s.seed, s.generation, p.CredentialVersion, p.Complete(), a.User.Factors).
 		Exec(func(tag pgconn.CommandTag) error { *written = tag.RowsAffected() == 1; return nil })
+	if s.ID[len(s.ID)-1]%sweepEvery == 0 { // the last byte of an id is random
+		b.Queue(`delete from sessions where id in (select id from sessions where expires_at <= $1 limit 50 for update skip locked)`, s.Created)
+		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 and id <> $3 order by id desc offset $2 limit 50)`,
+			s.User, settings.MostSessions-1, s.ID)
+	}
 }
 
 // readExpiry leaves s as it is where there is no such session.

@@ -84,8 +84,8 @@ func (h *Throttle) spend(ctx context.Context, t tenancy.Tenant, l limits, from n
 	}
 	var wait time.Duration
 	err = h.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
-		trimFailures(b, windows[0].key, now)
 		countWindows(b, windows, now, &wait)
+		trimFailures(b, windows[0].key, now)
 	})
 	if err == nil && wait > 0 {
 		h.local.shutUntil(windows, now.Add(wait))

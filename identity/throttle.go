@@ -175,8 +175,8 @@ func (h *Throttle) Wrong(ctx context.Context, t tenancy.Tenant, y Try, u User, m
 	defer y.End()
 	var wait time.Duration
 	err := h.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
-		y.trim(b)
 		countWindows(b, y.windows, y.at, &wait)
+		y.trim(b)
 		if y.locks() || y.stops() {
 			tellOwner(b, y, u)
 		}

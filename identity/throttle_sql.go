@@ -144,7 +144,8 @@ func bucketOf(key uuid.UUID) (least, greatest uuid.UUID) {
 //
 // Nobody gains by it. To have one name's count forgotten a bucket must be filled with newer ones; which names share a bucket
 // is a secret of the tenant's key, so that takes failures by the hundred thousand; and the counts of users are in no bucket
-// at all. Rows that another transaction holds are left alone: two that sweep each other's would wait for each other.
+// at all. Rows that another transaction holds are left alone, and it comes after what is counted: two that sweep each
+// other's would wait for each other.
 func trimFailures(b *tenancy.Batch, made uuid.UUID, now time.Time) {
 	least, greatest := bucketOf(made)
 	b.Queue(`delete from failures where key in (

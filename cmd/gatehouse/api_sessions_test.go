@@ -526,6 +526,36 @@ func TestNoRefreshGetsAroundARevocation(t *testing.T) {
 	}
 }
 
+// The other way round, a login that has deleted old sessions and whoever ends them would wait for each other.
+func TestALoginThatWaitsForItsUserHoldsNoSession(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	email, user, _ := tt.signedIn(t)
+	watcher, holder := tt.superuser(t), tt.superuser(t)
+	for range 32 { // one login in eight deletes some
+		tt.exec(t, `update sessions set expires_at = now() - interval '1 hour' where user_id = $1`, user)
+		tx, err := holder.Begin(t.Context())
+		if err == nil {
+			_, err = tx.Exec(t.Context(), `select from users where id = $1 for no key update`, user)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan answer, 1)
+		go func() { done <- tt.login(t, email, goodPassword) }()
+		eventually(t, 5*time.Second, "the login waits", func() (waits bool) {
+			err := watcher.QueryRow(t.Context(), `select exists (select from pg_stat_activity where $1 = any(pg_blocking_pids(pid)))`,
+				int32(holder.PgConn().PID())).Scan(&waits)
+			return err == nil && (waits || len(done) > 0)
+		})
+		if _, err := tx.Exec(t.Context(), `select from sessions where user_id = $1 for update nowait`, user); err != nil {
+			t.Errorf("a login holds a session: %v", err)
+		}
+		_ = tx.Rollback(t.Context())
+		(<-done).want(t, 200, "")
+	}
+}
+
 // A factor that is added ends what a password alone has begun elsewhere, a factor that is removed everything elsewhere.
 func TestAnotherFactorEndsSessionsElsewhere(t *testing.T) {
 	t.Parallel()
