@@ -8,9 +8,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
-// lockAccount reads an account for a change. Errors: 404 not_found.
+// lockAccount is LockUser for what is no business of others than identity. Errors: 404 not_found.
 func lockAccount(ctx context.Context, tx tenancy.Tx, u id.User) (a account, err error) {
-	err = a.scan(tx.QueryRow(ctx, selectAccount+`id = $1 for update`, u))
+	err = a.scan(tx.QueryRow(ctx, selectAccount+`id = $1 for no key update`, u))
 	if err == nil && a.User.ID != u {
 		err = problem.NotFound()
 	}

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -42,5 +41,12 @@ func markVerified(ctx context.Context, tx tenancy.Tx, u id.User, now time.Time) 
 // signOut ends whatever somebody has of an account beside its password and factors: its sessions but one, which may be none,
 // what was begun and what was mailed. The caller has raised the credential version, so nothing that is under way comes after.
 func signOut(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) error {
-	return errors.Join(EndSessions(ctx, tx, u, but), dropChallenges(ctx, tx, u), killLinks(ctx, tx, u))
+	_, err := endSessionsBut(ctx, tx, u, but)
+	if err == nil {
+		err = dropChallenges(ctx, tx, u)
+	}
+	if err == nil {
+		err = killLinks(ctx, tx, u)
+	}
+	return err
 }

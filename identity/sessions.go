@@ -84,9 +84,3 @@ func EndSessions(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) 
 	_, err := endSessionsBut(ctx, tx, u, but)
 	return err
 }
-
-// EndWeakSessions ends those that proved one factor alone, for a user who has a second one from now on. A login under way
-// finds out by itself (see writeSession).
-func EndWeakSessions(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) error {
-	return endWeakSessions(ctx, tx, u, but)
-}

@@ -47,7 +47,9 @@ func endSessionsBut(ctx context.Context, tx tenancy.Tx, u id.User, but id.Sessio
 	return tag.RowsAffected(), err
 }
 
-func endWeakSessions(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) error {
+// EndWeakSessions ends those that proved one factor alone, for a user who has a second one from now on. A login under way
+// finds out by itself (see writeSession).
+func EndWeakSessions(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) error {
 	_, err := tx.Exec(ctx, `delete from sessions where user_id = $1 and id is distinct from $2 and not 'mfa' = any(amr)`, u, but)
 	return err
 }

@@ -227,8 +227,8 @@ func (y Try) trim(b *tenancy.Batch) {
 	}
 }
 
-// tellOwner has the owner of a locked account written to, once when waiting begins and once when it is of no more use. For nobody the same statement is sent, and
-// writes nothing.
+// tellOwner has the owner of a locked account written to, once when waiting begins and once when it is of no more use. For
+// nobody the same statement is sent, and writes nothing.
 func tellOwner(b *tenancy.Batch, y Try, u User) {
 	m := mail.Mail{Kind: letter.AccountLocked, User: u.ID, Address: string(u.Email), At: y.at}
 	mail.QueueIf(b, m, !u.ID.IsZero() && u.Active && u.AuthProvider == ProviderLocal)
