@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -129,7 +128,10 @@ func (l *Links) refuse(ctx context.Context, t tenancy.Tenant, o opened, as purpo
 		e := audit.Event{Action: "link.refused", Actor: audit.Actor{Type: audit.ByAnonymous}, At: l.Now()}
 		return audit.Record(ctx, tx, e.User(o.User).With("purpose", string(o.Purpose)).With("used_as", string(as)))
 	})
-	return errors.Join(err, errLink())
+	if err != nil {
+		return err
+	}
+	return errLink()
 }
 
 // record adds to the log what a user did whose mailbox, and nothing else, says that it was them.

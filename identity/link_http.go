@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 
@@ -15,12 +16,12 @@ import (
 // Mount adds what mailboxes are good for. All of it is done by POST: whatever only follows links, as scanners of mail do,
 // spends none.
 func (l *Links) Mount(r *mux.Router, f tenancy.Front, g *Guard) {
-	r.Handle("/v1/auth/verify-email", rest.Methods{http.MethodPost: atSite(f, l.verify)})
+	r.Handle("/v1/auth/verify-email", rest.Methods{http.MethodPost: atSite(f, proving("Your e-mail address is verified.", l.Verify))})
 	r.Handle("/v1/auth/resend-verification", rest.Methods{http.MethodPost: atSite(f, l.resendVerification)})
 	r.Handle("/v1/auth/set-initial-password", rest.Methods{http.MethodPost: atSite(f, l.setInitialPassword)})
 	r.Handle("/v1/auth/request-password-reset", rest.Methods{http.MethodPost: atSite(f, l.requestReset)})
 	r.Handle("/v1/auth/reset-password", rest.Methods{http.MethodPost: atSite(f, l.reset)})
-	r.Handle("/v1/auth/confirm-email-change", rest.Methods{http.MethodPost: atSite(f, l.confirmEmailChange)})
+	r.Handle("/v1/auth/confirm-email-change", rest.Methods{http.MethodPost: atSite(f, proving("Your e-mail address is changed.", l.ConfirmEmailChange))})
 	r.Handle("/v1/users/me/email", rest.Methods{http.MethodPost: g.User(l.changeEmail)})
 	r.Handle("/v1/users/{id}/resend-invite", rest.Methods{http.MethodPost: g.Admin("users:write", l.resendInvite)})
 }
@@ -77,36 +78,23 @@ type provedBody struct {
 	Email   Email  `json:"email"`
 }
 
-func (l *Links) verify(w http.ResponseWriter, r *http.Request, site tenancy.Site) error {
-	req, err := rest.Decode[tokenRequest](r)
-	if err != nil {
-		return err
+// proving spends a link that says no more than that an address is somebody's.
+func proving(done string, spend func(context.Context, tenancy.Tenant, string) (Email, error)) func(http.ResponseWriter, *http.Request, tenancy.Site) error {
+	return func(w http.ResponseWriter, r *http.Request, site tenancy.Site) error {
+		req, err := rest.Decode[tokenRequest](r)
+		if err != nil {
+			return err
+		}
+		t, err := req.tenant(r, site)
+		if err != nil {
+			return err
+		}
+		e, err := spend(r.Context(), t, req.Token)
+		if err != nil {
+			return err
+		}
+		return rest.Respond(w, http.StatusOK, provedBody{done, e})
 	}
-	t, err := req.tenant(r, site)
-	if err != nil {
-		return err
-	}
-	e, err := l.Verify(r.Context(), t, req.Token)
-	if err != nil {
-		return err
-	}
-	return rest.Respond(w, http.StatusOK, provedBody{"Your e-mail address is verified.", e})
-}
-
-func (l *Links) confirmEmailChange(w http.ResponseWriter, r *http.Request, site tenancy.Site) error {
-	req, err := rest.Decode[tokenRequest](r)
-	if err != nil {
-		return err
-	}
-	t, err := req.tenant(r, site)
-	if err != nil {
-		return err
-	}
-	e, err := l.ConfirmEmailChange(r.Context(), t, req.Token)
-	if err != nil {
-		return err
-	}
-	return rest.Respond(w, http.StatusOK, provedBody{"Your e-mail address is changed.", e})
 }
 
 type initialPasswordRequest struct {
