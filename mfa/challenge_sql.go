@@ -90,7 +90,7 @@ func uncountTry(b *tenancy.Batch, hash []byte, p identity.Proof) {
 // readGuard tells why a try was not counted: only whoever has a good challenge is told that the account has to wait.
 func readGuard(b *tenancy.Batch, hash []byte, purposes []purpose, now time.Time, into *guard) {
 	b.Queue(`select f.blocked_until, f.consecutive from factor_failures f join challenges c on c.user_id = f.user_id
-		where c.id_hash = $1 and c.purpose = any($2) and c.expires_at > $3 and c.tries <= $4`, hash, purposes, now, challengeTries).
+		where c.id_hash = $1 and c.purpose = any($2) and c.expires_at > $3 and c.tries < $4`, hash, purposes, now, challengeTries).
 		QueryRow(optional(func(row pgx.Row) error { return row.Scan(&into.blockedUntil, &into.consecutive) }, new(bool)))
 }
 

@@ -184,8 +184,8 @@ func (f *Factors) ConfirmTOTP(ctx context.Context, by identity.Caller, code stri
 	})
 }
 
-// stillFresh is by.Fresh for the user as they are in the transaction that confirms: of two enrolments begun with a
-// password alone one may be confirmed, and the other then is by somebody who has a factor and has not proved it.
+// stillFresh is by.Fresh for the user as they are in the transaction: of two enrolments begun with a password alone one may
+// be confirmed, and whatever else comes in that session then is by somebody who has a factor and has not proved it.
 func (f *Factors) stillFresh(by identity.Caller, u identity.User) error {
 	by.User = &u
 	return by.Fresh(f.Now())

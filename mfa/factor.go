@@ -89,17 +89,23 @@ func (f *Factors) List(ctx context.Context, t tenancy.Tenant, u id.User) (all []
 	return all, err
 }
 
-// Remove takes a factor away from its user. Errors: 404 not_found; 409 last_factor where the tenant demands one. With
-// the last factor the backup codes go, too: alone they are no second factor. The user's other sessions end: the factor may
-// have been lost, and they begun with it.
+// Remove takes a factor away from its user. Errors: 403 reauthentication_required; 404 not_found; 409 last_factor where the
+// tenant demands one. With the last factor the backup codes go, too: alone they are no second factor. The user's other
+// sessions end: the factor may have been lost, and they begun with it.
 func (f *Factors) Remove(ctx context.Context, by identity.Caller, factor id.Factor) error {
+	if err := by.Fresh(f.Now()); err != nil {
+		return err
+	}
+	set, err := f.Settings.Of(ctx, by.Tenant) // not in the transaction, which would wait for a second connection
+	if err != nil {
+		return err
+	}
 	return f.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
 		owner, err := identity.LockUser(ctx, tx, by.User.ID)
 		if err != nil {
 			return err
 		}
-		demanded, err := f.demanded(ctx, by.Tenant, owner)
-		if err != nil {
+		if err := f.stillFresh(by, owner); err != nil {
 			return err
 		}
 		was, err := deleteFactor(ctx, tx, owner.ID, factor)
@@ -113,7 +119,7 @@ func (f *Factors) Remove(ctx context.Context, by identity.Caller, factor id.Fact
 		if err != nil {
 			return err
 		}
-		if left == 0 && demanded {
+		if demanded, _ := set.MFA.Demands(roleNames(owner), owner.CreatedAt, f.Now()); left == 0 && demanded { // now or after the days of grace
 			return problem.New(problem.KindConflict, "last_factor", "This is the last second factor, and one is required here.")
 		}
 		if left == 0 {

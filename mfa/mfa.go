@@ -107,16 +107,6 @@ func (f *Factors) InGrace(ctx context.Context, t tenancy.Tenant, u identity.User
 	return grace, nil
 }
 
-// demanded reports whether the tenant wants the user to have a factor, now or after the days of grace.
-func (f *Factors) demanded(ctx context.Context, t tenancy.Tenant, u identity.User) (bool, error) {
-	set, err := f.Settings.Of(ctx, t)
-	if err != nil {
-		return false, err
-	}
-	demanded, _ := set.MFA.Demands(roleNames(u), u.CreatedAt, f.Now())
-	return demanded, nil
-}
-
 // enrollable refuses a method that the tenant does not let its users enrol.
 func (f *Factors) enrollable(ctx context.Context, t tenancy.Tenant, method string) error {
 	set, err := f.Settings.Of(ctx, t)
