@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 	"github.com/gatehouse-id/gatehouse/tenancy/mail"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail/letter"
 )
 
 // errWrongPassword is told to a signed-in user, so it is no 401: their credential is good.
@@ -63,7 +64,7 @@ func (s *Users) replacePassword(ctx context.Context, by Caller, a account, hash 
 		if err := signOut(ctx, tx, a.User.ID, by.Session.ID); err != nil {
 			return err
 		}
-		if err := mail.Post(ctx, tx, mail.Mail{Kind: "password_changed", User: a.User.ID, Address: string(a.User.Email), At: now}); err != nil {
+		if err := mail.Post(ctx, tx, mail.Mail{Kind: letter.PasswordChanged, User: a.User.ID, Address: string(a.User.Email), At: now}); err != nil {
 			return err
 		}
 		return audit.Record(ctx, tx, audit.Event{Action: "password.changed", Actor: by.Actor(), At: now}.User(a.User.ID))

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail/letter"
 	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
@@ -107,7 +108,7 @@ func (d *Desk) spendBackupCode(ctx context.Context, t tenancy.Tenant, a attempt,
 		if left, err = remainingBackupCodes(ctx, tx, owner.ID); err != nil {
 			return err
 		}
-		return d.tell(ctx, tx, owner, mailCodeUsed, remaining(left), d.event("backup_code.used", byUser(owner.ID), owner.ID).With("remaining", left).With("purpose", a.purpose))
+		return d.tell(ctx, tx, owner, letter.BackupCodeUsed, remaining(left), d.event("backup_code.used", byUser(owner.ID), owner.ID).With("remaining", left).With("purpose", a.purpose))
 	})
 	return left, err
 }

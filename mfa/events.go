@@ -12,21 +12,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 	"github.com/gatehouse-id/gatehouse/tenancy/mail"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail/letter"
 )
 
 // What happens to second factors is recorded in the transaction that makes it happen, and its user is told by mail: whoever
 // got into an account adds a factor of their own next. A factor that was proved is no event of its own: it is in the amr of
 // the login or step-up that identity records.
-
-// Kinds of mail.
-const (
-	mailAdded    mail.Kind = "factor_added"
-	mailRemoved  mail.Kind = "factor_removed"
-	mailReset    mail.Kind = "factors_reset"
-	mailCodeUsed mail.Kind = "backup_code_used"
-	mailNewCodes mail.Kind = "backup_codes_replaced"
-	mailSuspect  mail.Kind = "authenticator_suspect"
-)
 
 func (f *Factors) event(a audit.Action, by audit.Actor, u id.User) audit.Event {
 	return audit.Event{Action: a, Actor: by, At: f.Now()}.User(u)
@@ -99,7 +90,7 @@ func (f *Factors) suspect(ctx context.Context, t tenancy.Tenant, e audit.Event, 
 		if err != nil {
 			return err
 		}
-		return f.tell(ctx, tx, user, mailSuspect, map[string]string{"method": k.method, "device_name": k.device}, e.With("factor", k.factor))
+		return f.tell(ctx, tx, user, letter.AuthenticatorSuspect, map[string]string{"method": k.method, "device_name": k.device}, e.With("factor", k.factor))
 	})
 }
 

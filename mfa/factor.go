@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
+	"github.com/gatehouse-id/gatehouse/tenancy/mail/letter"
 )
 
 const kindInvalid = problem.KindInvalid
@@ -73,7 +74,7 @@ func (f *Factors) add(ctx context.Context, t tenancy.Tenant, a addition) (codes 
 			}
 			events = append(events, f.event("backup_codes.made", a.by, a.user))
 		}
-		return f.tell(ctx, tx, owner, mailAdded, map[string]string{"method": a.method, "device_name": a.device}, events...)
+		return f.tell(ctx, tx, owner, letter.FactorAdded, map[string]string{"method": a.method, "device_name": a.device}, events...)
 	})
 	return codes, left, err
 }
@@ -130,7 +131,7 @@ func (f *Factors) Remove(ctx context.Context, by identity.Caller, factor id.Fact
 		if err := identity.EndSessions(ctx, tx, owner.ID, by.Session.ID); err != nil {
 			return err
 		}
-		return f.tell(ctx, tx, owner, mailRemoved, map[string]string{"method": was.Method, "device_name": was.Device},
+		return f.tell(ctx, tx, owner, letter.FactorRemoved, map[string]string{"method": was.Method, "device_name": was.Device},
 			f.event("factor.removed", by.Actor(), owner.ID).With("method", was.Method).With("factor", factor))
 	})
 }
@@ -149,7 +150,7 @@ func (f *Factors) Reset(ctx context.Context, by identity.Caller, u id.User) erro
 		if err := resetFactors(ctx, tx, u); err != nil {
 			return err
 		}
-		return f.tell(ctx, tx, owner, mailReset, nil, f.event("factors.reset", by.Actor(), u).With("methods", owner.Factors))
+		return f.tell(ctx, tx, owner, letter.FactorsReset, nil, f.event("factors.reset", by.Actor(), u).With("methods", owner.Factors))
 	})
 }
 
@@ -177,7 +178,7 @@ func (f *Factors) NewBackupCodes(ctx context.Context, by identity.Caller) ([]str
 		if err := replaceBackupCodes(ctx, tx, owner.ID, set); err != nil {
 			return err
 		}
-		return f.tell(ctx, tx, owner, mailNewCodes, remaining(len(set.codes)), f.event("backup_codes.made", by.Actor(), owner.ID))
+		return f.tell(ctx, tx, owner, letter.BackupCodesReplaced, remaining(len(set.codes)), f.event("backup_codes.made", by.Actor(), owner.ID))
 	})
 	return set.codes, err
 }

@@ -48,10 +48,7 @@ func Post(ctx context.Context, tx tenancy.Tx, m Mail) error {
 	return err
 }
 
-// Queue is Post for a batch.
-func Queue(b *tenancy.Batch, m Mail) { QueueIf(b, m, true) }
-
-// QueueIf is Queue where a condition holds. It sends the same statement either way, for who must not be told by the time an
+// QueueIf is Post for a batch, where a condition holds. It sends the same statement either way, for who must not be told by the time an
 // answer takes whether anybody is written to.
 func QueueIf(b *tenancy.Batch, m Mail, condition bool) {
 	args, err := m.args()
