@@ -30,11 +30,11 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 	"email.verified":         "a user proved that their address is theirs",
 	"email.change_requested": "a user asked for another address",
 	"email.changed":          "a user has another address",
-	"link.refused":           "a link was used for something else than it was made for; purpose says what it is for, used_as what for it was used",
+	"link.refused":           "a link that was sent was tried in vain: used up, out of date, or for something else; purpose says what it is for, used_as what for it was tried",
 
 	"password.initial_set":     "a user who had no password chose one",
 	"password.reset_requested": "a user was sent a link to choose another password",
-	"password.reset":           "a user chose another password by such a link and was signed out everywhere",
+	"password.reset":           "a user chose another password by a link that was mailed and was signed out everywhere",
 	"password.changed":         "a user has another password and is signed out elsewhere",
 	"profile.changed":          "a user changed what they say about themselves",
 
