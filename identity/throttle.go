@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -161,9 +162,14 @@ func (h *Throttle) Right(ctx context.Context, t tenancy.Tenant, y Try) error {
 	return err
 }
 
-// Refund takes a count back when an outage of ours kept the password from being judged. It is a kindness.
+// Refund takes a count back when an outage of ours, or a client that hung up, kept the password from being judged. It is a
+// kindness. Who hangs up has learned nothing, but has had a password hashed; so it counts in memory against the network, or
+// who always did it could have hashed without end, and before all others.
 func (h *Throttle) Refund(ctx context.Context, t tenancy.Tenant, y Try) {
 	defer y.End()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		h.local.count(y.network, y.at)
+	}
 	ctx = context.WithoutCancel(ctx)
 	_ = h.DB.InBatch(ctx, t, func(b *tenancy.Batch) { uncountTry(b, y) })
 }
