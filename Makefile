@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev dev-vault build test lint fuzz bench timing clean
+.PHONY: help first-build dev dev-vault build test lint fuzz bench timing clean
 
 # STATE          folder that make dev keeps everything in; .dev, and .dev-vault for make dev-vault: keys cannot move
 ARGS ?=#         more arguments for gatehouse dev: make dev ARGS="--listen 127.0.0.1:9000"
@@ -16,12 +16,14 @@ TEST_TIMEOUT ?= 15m
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo "with:"
+	@awk -F '[?# ]+' '/^(# )?[A-Z]+ +(\?=.*#)? .*(: make |;)/{sub(/^# /, ""); name = $$1; sub(/^[A-Z]+ +(\?=[^#]*# +)?/, ""); printf "  %-10s %s\n", name, $$0}' $(MAKEFILE_LIST)
 
 dev: STATE ?= .dev
 dev-vault: STATE ?= .dev-vault
 
 # The program is built and then run, not `go run`: Ctrl-C must reach it, and nothing between may outlive it or swallow its exit code.
-dev: build ## run gatehouse on this machine with a private Postgres and two demo tenants
+dev: first-build build ## run gatehouse on this machine with a private Postgres and two demo tenants
 	@exec bin/gatehouse dev --state "$(STATE)" $(ARGS)
 
 dev-vault: build ## the same with keys in a real Vault (built the first time: some minutes)
@@ -30,6 +32,9 @@ dev-vault: build ## the same with keys in a real Vault (built the first time: so
 	@mkdir -p "$(STATE)"
 	@# Its log is off: Vault's counting of clients logs two errors at each start, and what fails for real is answered.
 	@exec bin/vaultdev -log-level off -storage "$(STATE)/vaultdev" -info "$(STATE)/vaultdev.json" -- bin/gatehouse dev --state "$(STATE)" $(ARGS)
+
+first-build:
+	@[ -x bin/gatehouse ] || echo "building bin/gatehouse (the first time about a minute) ..." >&2
 
 build: ## build bin/gatehouse
 	@go build -o bin/ ./cmd/gatehouse

@@ -33,23 +33,24 @@ func (s Bootstrap) Administrator(ctx context.Context, t tenancy.Tenant, n NewUse
 	if err != nil {
 		return c, err
 	}
-	var who id.User
-	if len(found) == 1 {
-		who = found[0].ID
-	} else {
-		n.Roles, n.EmailVerified = []Role{RoleAdmin}, false
-		made, err := s.Users.Add(ctx, t, n)
-		if err != nil {
-			return c, err
-		}
-		who = made.ID
-	}
 	c = Code{Token: newSecret(linkPrefix, t), Expires: s.Users.Now().Add(bootstrapLife).UTC().Truncate(time.Second)}
-	err = s.Users.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error { return s.mint(ctx, tx, who, c) })
+	err = s.Users.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
+		if len(found) == 1 {
+			return s.mint(ctx, tx, found[0].ID, c)
+		}
+		// Without the mail of an invitation: its link would be dead, for the code takes its place.
+		u := User{ID: id.NewUser(), Email: n.Email, Name: n.Name, Roles: []Role{RoleAdmin}, AuthProvider: ProviderLocal, Active: true,
+			CreatedAt: s.Users.Now().UTC().Truncate(time.Microsecond)}
+		if err := insertUser(ctx, tx, u, ""); err != nil {
+			return err
+		}
+		return s.mint(ctx, tx, u.ID, c, userCreated(audit.Actor{Type: audit.ByOperator}, u))
+	})
 	return c, err
 }
 
-func (s Bootstrap) mint(ctx context.Context, tx tenancy.Tx, who id.User, c Code) error {
+// mint makes the code of a user. before is what is to be in the log before it.
+func (s Bootstrap) mint(ctx context.Context, tx tenancy.Tx, who id.User, c Code, before ...audit.Event) error {
 	a, err := lockAccount(ctx, tx, who)
 	if err != nil {
 		return err
@@ -69,5 +70,5 @@ func (s Bootstrap) mint(ctx context.Context, tx tenancy.Tx, who id.User, c Code)
 	if err != nil {
 		return err
 	}
-	return audit.Record(ctx, tx, userInvited(audit.Actor{Type: audit.ByOperator}, who, now).With("code", true))
+	return recordAll(ctx, tx, append(before, userInvited(audit.Actor{Type: audit.ByOperator}, who, now).With("code", true)))
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"errors"
 	"slices"
+	"strings"
 )
 
 // Role is what a user of a tenant is there.
@@ -35,8 +36,16 @@ func scopesOf(master bool) []Scope {
 
 var (
 	errRoles  = errors.New("must hold roles from: admin, user")
-	errScopes = errors.New("must hold at least one scope, and only scopes that exist")
+	errScopes = errors.New("must hold at least one scope, from: " + joined(TenantScopes) + "; at the platform also " + joined(PlatformScopes))
 )
+
+func joined(scopes []Scope) string {
+	names := make([]string, len(scopes))
+	for i, s := range scopes {
+		names[i] = string(s)
+	}
+	return strings.Join(names, ", ")
+}
 
 // parseRoles checks a list of roles and makes it a set.
 func parseRoles(roles []Role) ([]Role, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -64,7 +65,7 @@ func auditVerify(p process) *cobra.Command {
 	}
 	var jwks string
 	var fileKeys bool
-	c.Flags().StringVar(&jwks, "jwks", "", "file or https URL of the tenant's public keys")
+	c.Flags().StringVar(&jwks, "jwks", "", "file or https URL of the tenant's public keys (http on this machine)")
 	c.Flags().BoolVar(&fileKeys, "trust-file-keys", false, "believe the keys that the file brings")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if (jwks == "") != fileKeys {
@@ -120,7 +121,7 @@ func readKeys(ctx context.Context, from string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := (&http.Client{Transport: ofThisMachine}).Do(r)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +131,16 @@ func readKeys(ctx context.Context, from string) ([]byte, error) {
 	}
 	return io.ReadAll(io.LimitReader(res.Body, maxKeys))
 }
+
+// ofThisMachine finds names under .localhost on this machine, as browsers and curl do (RFC 6761 section 6.3); the resolvers of
+// most machines do not.
+var ofThisMachine = &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && strings.HasSuffix(host, ".localhost") {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
+}}
 
 // tell says what was verified, and what that proves.
 func tell(w io.Writer, r audit.Report, fileKeys bool) {

@@ -93,7 +93,7 @@ func listenLoopback(address string) (net.Listener, error) {
 	}
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("cannot listen on %s: another program does (another gatehouse dev?); choose a port with --listen", address)
+		return nil, fmt.Errorf("cannot listen on %s: another program does (another gatehouse dev?); choose a port with --listen (make dev ARGS=\"--listen 127.0.0.1:9000\")", address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, errors.Unwrap(err))

@@ -68,7 +68,7 @@ func (d *dev) summary(cfg config, f devFile) {
 		for _, u := range t.Users {
 			owes := ""
 			if u.TOTPSecret != "" {
-				owes = ", and a code: gatehouse dev code"
+				owes = ", and a code: bin/gatehouse dev code"
 			}
 			fmt.Fprintf(w, "  %-12s   %-20s %s  (%s%s)\n", "", u.Email, u.Password, u.Role, owes)
 		}

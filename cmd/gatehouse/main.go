@@ -51,6 +51,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		SilenceUsage:  true, // a database that is down is not a reason to explain the flags
 	}
 	root.AddCommand(serveCommand(p), devCommand(p), migrateCommand(p), platformCommand(p), tenantCommand(p), userCommand(p), keyCommand(p), passwordsCommand(p), auditCommand(p))
+	for _, c := range root.Commands() {
+		refuseUnknown(c)
+	}
 	root.SetVersionTemplate("gatehouse {{.Version}}\n")
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -60,6 +63,20 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return errors.New("interrupted")
 	}
 	return err
+}
+
+// refuseUnknown has a command that only holds others refuse one that it does not hold. cobra would show its help and succeed, and
+// a script would believe that what it misspelled was done.
+func refuseUnknown(c *cobra.Command) {
+	if c.Runnable() || !c.HasSubCommands() {
+		return
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		return fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+	}
 }
 
 // version is what go build has written into the program: the tag or commit it was built from, and the Go version.

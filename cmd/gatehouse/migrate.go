@@ -74,11 +74,11 @@ func rolesCommand(p process) *cobra.Command {
 func rolesOf(runtime, provisioner string) (migrations.Roles, error) {
 	r, err := url.Parse(runtime)
 	if err != nil || r.User == nil {
-		return migrations.Roles{}, errors.New("GATEHOUSE_DATABASE_URL must be a URL with user and password")
+		return migrations.Roles{}, errors.New("GATEHOUSE_DATABASE_URL is required, as a URL with user and password")
 	}
 	q, err := url.Parse(provisioner)
 	if err != nil || q.User == nil {
-		return migrations.Roles{}, errors.New("GATEHOUSE_PROVISIONER_DATABASE_URL must be a URL with user and password")
+		return migrations.Roles{}, errors.New("GATEHOUSE_PROVISIONER_DATABASE_URL is required, as a URL with user and password")
 	}
 	runtimePassword, ok1 := r.User.Password()
 	provisionerPassword, ok2 := q.User.Password()

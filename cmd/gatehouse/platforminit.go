@@ -30,6 +30,9 @@ func platformInit(p process) *cobra.Command {
 	c.Flags().StringVar(&email, "email", "", "address of the administrator")
 	c.Flags().StringVar(&name, "name", "", "name of the administrator (default: what is before the @)")
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, _ []string) error {
+		if email == "" {
+			return errors.New("say whose the installation is: gatehouse platform init --email ADDRESS")
+		}
 		n, err := identity.ParseNewUser(email, name, []string{string(identity.RoleAdmin)}, false)
 		if err != nil {
 			return err
@@ -49,7 +52,7 @@ func platformInit(p process) *cobra.Command {
 		}
 		fmt.Fprintf(p.stdout, "administrator  %s\ncode           %s\nvalid until    %s\n\n", n.Email, code.Token, code.Expires.Format(time.RFC3339))
 		fmt.Fprintf(p.stdout, "They choose a password with it, where the server runs:\n\n"+
-			"  curl %s/v1/auth/set-initial-password -H 'Content-Type: application/json' -d '{\"token\":\"CODE\",\"password\":\"...\"}'\n", issuer)
+			"  curl %s/v1/auth/set-initial-password -H 'Content-Type: application/json' -d '{\"token\":\"%s\",\"password\":\"...\"}'\n", issuer, code.Token)
 		return nil
 	})
 	return c

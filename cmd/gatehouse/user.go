@@ -17,7 +17,7 @@ import (
 )
 
 func userCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "Create, list, suspend and unlock users of a tenant, set passwords and reset second factors"}
+	c := &cobra.Command{Use: "user", Short: "Create, list, suspend and unlock users of a tenant, set passwords, reset second factors, import and export"}
 	c.AddCommand(userCreate(p), userList(p), userSuspend(p), userPassword(p), userResetMFA(p), userImport(p), userExport(p), userUnlock(p))
 	return c
 }
@@ -37,7 +37,7 @@ func userCreate(p process) *cobra.Command {
 	var withPassword, verified bool
 	c := &cobra.Command{
 		Use: "create SLUG EMAIL", Short: "Create a user", Args: exactly(2),
-		Long: "Create a user. With --password the password is one line of standard input; else the user has none and cannot sign\nin with one.",
+		Long: "Create a user. With --password the password is one line of standard input; else the user is\ninvited by mail to choose one. Without --verified somebody with a password is asked by mail to verify their address first.",
 	}
 	addFlags(c)
 	c.Flags().StringVar(&name, "name", "", "name of the user (default: what is before the @)")

@@ -49,14 +49,16 @@ func ofThisMachine(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// The HTML of a mail is shown in a frame that may run nothing; links open beside it.
+// The HTML of a mail is shown in a frame that may run nothing. Its links open beside the page: the site they lead to would not
+// let itself be shown in a frame. The page is not reloaded by itself, which would close the mail somebody reads.
 var page = template.Must(template.New("").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="10"><title>Mails</title>
+<html lang="en"><head><meta charset="utf-8"><title>Mails</title>
 <style>body{font-family:sans-serif;max-width:60em;margin:1em auto;padding:0 1em}iframe{width:100%;height:24em;border:1px solid #ccc}
 pre{white-space:pre-wrap}summary{padding:.4em 0;cursor:pointer}</style></head><body>
 <h1>Mails</h1>
+<p><a href="">Look again</a></p>
 {{range .}}<details><summary>{{.At.Format "15:04:05"}} <b>{{.To}}</b> {{.Subject}}</summary>
-<pre>{{.Text}}</pre>{{if .HTML}}<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" srcdoc="{{.HTML}}"></iframe>{{end}}</details>
+<pre>{{.Text}}</pre>{{if .HTML}}<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" srcdoc="&lt;base target=_blank&gt;{{.HTML}}"></iframe>{{end}}</details>
 {{else}}<p>Nothing has been sent yet.</p>{{end}}
 </body></html>
 `))
