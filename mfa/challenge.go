@@ -80,6 +80,7 @@ type attempt struct {
 
 // guard is the account's standing with second factors.
 type guard struct {
+	open         bool // the challenge can be tried
 	blockedUntil time.Time
 	consecutive  int
 }
@@ -102,15 +103,15 @@ func (f *Factors) try(ctx context.Context, t tenancy.Tenant, id string, kinds []
 		return attempt{}, err
 	}
 	if !counted {
-		return attempt{}, f.notCounted(ctx, t, a.hash, purposes, now)
+		return attempt{}, f.notCounted(ctx, t, a.hash, purposes, kinds, now)
 	}
 	return a, nil
 }
 
 // notCounted is why a try was not counted.
-func (f *Factors) notCounted(ctx context.Context, t tenancy.Tenant, hash []byte, purposes []purpose, now time.Time) error {
+func (f *Factors) notCounted(ctx context.Context, t tenancy.Tenant, hash []byte, purposes []purpose, kinds []string, now time.Time) error {
 	var g guard
-	if err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readGuard(b, hash, purposes, now, &g) }); err != nil {
+	if err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readGuard(b, hash, purposes, kinds, now, &g) }); err != nil {
 		return err
 	}
 	switch {
@@ -118,6 +119,8 @@ func (f *Factors) notCounted(ctx context.Context, t tenancy.Tenant, hash []byte,
 		return problem.RateLimited(time.Hour)
 	case g.blockedUntil.After(now):
 		return problem.RateLimited(g.blockedUntil.Sub(now))
+	case g.open: // what it had to wait for is over, or was forgiven, since it was refused
+		return problem.RateLimited(time.Second)
 	default:
 		return errChallengeExpired()
 	}

@@ -88,10 +88,10 @@ func uncountTry(b *tenancy.Batch, hash []byte, p identity.Proof) {
 }
 
 // readGuard tells why a try was not counted: only whoever has a good challenge is told that the account has to wait.
-func readGuard(b *tenancy.Batch, hash []byte, purposes []purpose, now time.Time, into *guard) {
-	b.Queue(`select f.blocked_until, f.consecutive from factor_failures f join challenges c on c.user_id = f.user_id
-		where c.id_hash = $1 and c.purpose = any($2) and c.expires_at > $3 and c.tries < $4`, hash, purposes, now, challengeTries).
-		QueryRow(optional(func(row pgx.Row) error { return row.Scan(&into.blockedUntil, &into.consecutive) }, new(bool)))
+func readGuard(b *tenancy.Batch, hash []byte, purposes []purpose, kinds []string, now time.Time, into *guard) {
+	b.Queue(`select coalesce(f.blocked_until, 'epoch'), coalesce(f.consecutive, 0) from challenges c left join factor_failures f on f.user_id = c.user_id
+		where c.id_hash = $1 and c.purpose = any($2) and c.methods && $3 and c.expires_at > $4 and c.tries < $5`, hash, purposes, kinds, now, challengeTries).
+		QueryRow(optional(func(row pgx.Row) error { return row.Scan(&into.blockedUntil, &into.consecutive) }, &into.open))
 }
 
 // statement is SQL with its arguments; its placeholders begin at $2.

@@ -137,8 +137,15 @@ func (f *Factors) Remove(ctx context.Context, by identity.Caller, factor id.Fact
 }
 
 // Reset takes all factors of a user away, forgets their wrong answers and ends their sessions, for an administrator.
-// Errors: 404 not_found, 409 owner_protected, 403.
+// Somebody's own factors go one by one, by Remove, which asks what is asked of everybody. Errors: 404 not_found, 409
+// owner_protected, 403, 403 reauthentication_required for an administrator who has not signed in lately with what they have.
 func (f *Factors) Reset(ctx context.Context, by identity.Caller, u id.User) error {
+	if by.User != nil && by.User.ID == u {
+		return problem.Forbidden()
+	}
+	if err := by.Fresh(f.Now()); err != nil {
+		return err
+	}
 	return f.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
 		owner, err := identity.LockUser(ctx, tx, u)
 		if err != nil {
@@ -148,6 +155,9 @@ func (f *Factors) Reset(ctx context.Context, by identity.Caller, u id.User) erro
 			return err
 		}
 		if err := resetFactors(ctx, tx, u); err != nil {
+			return err
+		}
+		if err := identity.EndSessions(ctx, tx, u, id.Session{}); err != nil {
 			return err
 		}
 		return f.tell(ctx, tx, owner, letter.FactorsReset, nil, f.event("factors.reset", by.Actor(), u).With("methods", owner.Factors))

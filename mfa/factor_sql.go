@@ -56,8 +56,7 @@ func resetFactors(ctx context.Context, tx tenancy.Tx, u id.User) error {
 		`delete from backup_codes where user_id = $1`,
 		`delete from challenges where user_id = $1`,
 		`delete from factor_failures where user_id = $1`,
-		`delete from sessions where user_id = $1`,
-		`update users set factors = '{}', credential_version = credential_version + 1 where id = $1`,
+		`update users set factors = '{}' where id = $1`,
 	} {
 		if _, err := tx.Exec(ctx, sql, u); err != nil {
 			return err

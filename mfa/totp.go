@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/pquerna/otp"
@@ -20,6 +21,7 @@ import (
 
 const (
 	totpPeriod = 30 // seconds
+	maxIssuer  = 60 // bytes of the tenant's name in an app
 	// enrolmentLife is how long a factor may stay unconfirmed.
 	enrolmentLife = 10 * time.Minute
 	totpDevice    = "Authenticator app"
@@ -70,6 +72,9 @@ func (f *Factors) newTOTP(ctx context.Context, t tenancy.Tenant, u id.User, chec
 
 // otpauth is the URI that apps read as a picture (the Key URI format of Google Authenticator).
 func otpauth(issuer string, account identity.Email, secret string) string {
+	if len(issuer) > maxIssuer { // a picture holds only so much, and an app shows less
+		issuer = strings.ToValidUTF8(issuer[:maxIssuer], "")
+	}
 	q := url.Values{"secret": {secret}, "issuer": {issuer}, "algorithm": {"SHA1"}, "digits": {"6"}, "period": {"30"}}
 	u := url.URL{Scheme: "otpauth", Host: "totp", Path: "/" + issuer + ":" + string(account), RawQuery: q.Encode()}
 	return u.String()

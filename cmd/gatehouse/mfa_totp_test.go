@@ -259,3 +259,33 @@ func TestTheLastRequiredFactorStays(t *testing.T) {
 		t.Errorf("without a factor: %s", a.body)
 	}
 }
+
+func TestAnAdministratorTakesNoFactorAwayWithAPasswordAlone(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	reset := func(token, user string) answer {
+		return tt.post(t, "/v1/users/"+user+"/reset-mfa", token, nil)
+	}
+	email, admin := tt.newUser(t, "admin")
+	_, other := tt.newUser(t)
+	weak := tt.login(t, email, goodPassword).want(t, 200, "").text("token")
+	app := newApp(tt.post(t, "/v1/users/me/mfa/totp", weak, nil).want(t, 201, "").text("secret"))
+	tt.post(t, "/v1/users/me/mfa/totp/verify", weak, map[string]any{"code": app.code(t, 0)}).want(t, 200, "")
+	reset(weak, admin).want(t, 403, "forbidden") // their own, which nobody takes away at once
+	reset(weak, other).want(t, 403, "reauthentication_required")
+	c := tt.post(t, "/v1/auth/step-up", weak, nil).want(t, 200, "").text("challenge_id")
+	strong := tt.prove(t, c, "totp", app.code(t, 1)).want(t, 200, "").text("token")
+	reset(strong, admin).want(t, 403, "forbidden")
+	reset(strong, other).want(t, 204, "")
+}
+
+func TestAPictureHoldsTheLongestName(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	tt.do(t, request{method: "PUT", path: "/v1/tenants/" + tt.id, key: tt.platformKey, body: map[string]any{"name": strings.Repeat("𝔊", 100)}}).want(t, 200, "")
+	token, _ := tt.signIn(t)
+	a := tt.do(t, request{method: "POST", host: tt.host, path: "/v1/users/me/mfa/totp", bearer: token, header: map[string]string{"Accept": "image/png"}})
+	if a.status != 201 || a.header.Get("Content-Type") != "image/png" {
+		t.Errorf("%d %s: %s", a.status, a.header.Get("Content-Type"), a.body)
+	}
+}
