@@ -14,7 +14,8 @@ import (
 
 // AskEmailChange has a link sent to an address that a user wants, and the address they have told of it. Whether somebody has
 // the new one is not said: its link is then not made. Errors: 403 reauthentication_required; 400 invalid_credentials for a
-// wrong password, counted with those of logins; 400 where it is the address they have; 429, 503.
+// wrong password; 400 where it is the address they have; 401 where the session ended meanwhile; 429, also for a user who asks
+// too often, 503.
 func (l *Links) AskEmailChange(ctx context.Context, by Caller, to Email, pw password.Password) error {
 	if err := by.Fresh(l.Now()); err != nil {
 		return err
@@ -30,9 +31,20 @@ func (l *Links) AskEmailChange(ctx context.Context, by Caller, to Email, pw pass
 	if to == from {
 		return problem.Field("new_email", "is the address you have")
 	}
+	if err := l.Throttle.AskForChange(ctx, by.Tenant, by.User.ID); err != nil {
+		return err
+	}
 	change := mail.Mail{Kind: letter.ConfirmEmailChange, User: by.User.ID, Address: string(to), At: l.Now(),
 		Data: map[string]string{"from": string(from), "session": by.Session.ID.String()}}
 	return l.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
+		// The race: everybody is signed out while the password is hashed here. What is asked for now would come after that.
+		held, err := lockAccount(ctx, tx, by.User.ID)
+		if err == nil && held.CredentialVersion != by.credentialVersion {
+			err = problem.BadCredential()
+		}
+		if err != nil {
+			return err
+		}
 		within, err := l.spendBudget(ctx, tx, change.Kind, to)
 		if err != nil || !within {
 			return err
@@ -40,7 +52,7 @@ func (l *Links) AskEmailChange(ctx context.Context, by Caller, to Email, pw pass
 		if err := mail.Post(ctx, tx, change); err != nil {
 			return err
 		}
-		if err := l.tellOfEmail(ctx, tx, by.User.ID, from, to); err != nil {
+		if err := l.warn(ctx, tx, by.User.ID, from, to); err != nil {
 			return err
 		}
 		e := audit.Event{Action: "email.change_requested", Actor: by.Actor(), At: l.Now()}
@@ -68,6 +80,15 @@ func (l *Links) ConfirmEmailChange(ctx context.Context, t tenancy.Tenant, token 
 		}
 		return l.record(ctx, tx, "email.changed", u.ID)
 	})
+}
+
+// warn tells the address there is of a change that was asked for, within what one mailbox may be sent.
+func (l *Links) warn(ctx context.Context, tx tenancy.Tx, u id.User, from, to Email) error {
+	within, err := l.spendBudget(ctx, tx, letter.EmailChanged, from)
+	if err != nil || !within {
+		return err
+	}
+	return l.tellOfEmail(ctx, tx, u, from, to)
 }
 
 // tellOfEmail writes to the address that an account is about to lose or has lost. The new one has its link.

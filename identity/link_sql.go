@@ -67,7 +67,10 @@ func refuseLink(ctx context.Context, tx tenancy.Tx, hash []byte, now time.Time) 
 
 // killLinks makes all links of a user useless that were not used yet. The caller holds the user's row: the maker of a link
 // holds it, too, so none is made beside this that would live on.
+//
+// A mail that waits has no link yet. It gets none any more: it was asked for before this moment (see addressee).
 func killLinks(ctx context.Context, tx tenancy.Tx, u id.User) error {
-	_, err := tx.Exec(ctx, `delete from links where user_id = $1 and spent_at is null`, u)
+	_, err := tx.Exec(ctx, `with asked as (update users set links_since = clock_timestamp() where id = $1)
+		delete from links where user_id = $1 and spent_at is null`, u)
 	return err
 }

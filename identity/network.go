@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
@@ -29,6 +30,7 @@ var (
 	passwordLimits = limits{"network", []rate{{20, time.Minute}, {300, time.Hour}}} // wrong passwords
 	recoveryLimits = limits{"recovery", []rate{{5, time.Minute}}}                   // mails asked for
 	refreshLimits  = limits{"refresh", []rate{{60, time.Minute}}}                   // refresh tokens that are none
+	changeLimits   = limits{"change", []rate{{5, time.Minute}, {20, time.Hour}}}    // changes of address that one user asks for
 )
 
 // window is one counter of a network.
@@ -42,8 +44,12 @@ func (l limits) of(names []byte, at string, n netip.Prefix) (all []window) {
 	if !n.IsValid() {
 		return nil
 	}
+	return l.windows(names, at, n.String())
+}
+
+func (l limits) windows(names []byte, at, who string) (all []window) {
 	for _, r := range l.rates {
-		all = append(all, window{counterKey(names, l.kind, at+" "+r.in.String()+" "+n.String()), r})
+		all = append(all, window{counterKey(names, l.kind, at+" "+r.in.String()+" "+who), r})
 	}
 	return all
 }
@@ -61,21 +67,26 @@ func networkOf(a netip.Addr) netip.Prefix {
 // AskForMail counts a request for a mail to somebody who cannot sign in, and refuses with 429 what a network asks for too
 // often.
 func (h *Throttle) AskForMail(ctx context.Context, t tenancy.Tenant, from netip.Addr) error {
-	return h.spend(ctx, t, recoveryLimits, from)
+	return h.spend(ctx, t, func(names []byte) []window { return recoveryLimits.of(names, "", networkOf(from)) })
+}
+
+// AskForChange counts a change of address that a user asks for: each is a mail to an address of their choice. Errors: 429, 503.
+func (h *Throttle) AskForChange(ctx context.Context, t tenancy.Tenant, u id.User) error {
+	return h.spend(ctx, t, func(names []byte) []window { return changeLimits.windows(names, "", u.String()) })
 }
 
 // WrongRefresh counts a refresh token that is none. It is called once that is known: a good token is never refused, however
 // many bad ones come from its network. Errors: 429 in place of the caller's refusal, 503.
 func (h *Throttle) WrongRefresh(ctx context.Context, t tenancy.Tenant, from netip.Addr) error {
-	return h.spend(ctx, t, refreshLimits, from)
+	return h.spend(ctx, t, func(names []byte) []window { return refreshLimits.of(names, "", networkOf(from)) })
 }
 
-func (h *Throttle) spend(ctx context.Context, t tenancy.Tenant, l limits, from netip.Addr) error {
+func (h *Throttle) spend(ctx context.Context, t tenancy.Tenant, of func(names []byte) []window) error {
 	names, err := h.nameKeys.Of(ctx, t)
 	if err != nil {
 		return err
 	}
-	windows, now := l.of(names, "", networkOf(from)), h.Now()
+	windows, now := of(names), h.Now()
 	if len(windows) == 0 {
 		return nil
 	}

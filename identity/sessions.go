@@ -68,6 +68,9 @@ func (s *Sessions) revoke(ctx context.Context, by Caller, u id.User, may func(Us
 			return err
 		}
 		n, err := endSessionsBut(ctx, tx, u, id.Session{})
+		if err == nil {
+			err = killLinks(ctx, tx, u) // somebody else may have asked for them
+		}
 		if err != nil {
 			return err
 		}
@@ -76,9 +79,13 @@ func (s *Sessions) revoke(ctx context.Context, by Caller, u id.User, may func(Us
 	})
 }
 
-// EndSessions ends all sessions of a user but one, and the logins under way; the zero session spares none.
+// EndSessions ends all sessions of a user but one, the logins under way and the links that were mailed; the zero session spares
+// none.
 func EndSessions(ctx context.Context, tx tenancy.Tx, u id.User, but id.Session) error {
 	if err := expireLogins(ctx, tx, u); err != nil {
+		return err
+	}
+	if err := killLinks(ctx, tx, u); err != nil {
 		return err
 	}
 	_, err := endSessionsBut(ctx, tx, u, but)

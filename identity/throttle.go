@@ -74,7 +74,8 @@ type Guessed struct {
 // Named is the account of an address, if there is one or not.
 func Named(e Email) Guessed { return Guessed{kind: "account", email: e} }
 
-// Known is the account of a user who is known, for the password that a signed-in user is asked for once more.
+// Known is the account of a user who is known, for the password that a signed-in user is asked for once more. It counts
+// with the tries of strangers at the same account: a stolen session is no second place to guess at.
 func Known(u id.User) Guessed { return Guessed{user: u} }
 
 // homeless is an address that belongs to no tenant. It is counted in the platform's schema, apart from its accounts.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -92,4 +93,81 @@ func TestADeletedUserIsTold(t *testing.T) {
 		t.Errorf("%d mails to an address nobody proved", n)
 	}
 	p.login(t, p.email, goodPassword).want(t, 401, "invalid_credentials")
+}
+
+// A mail that waits has no link yet. Whoever asked for it with a stolen session, and was shut out since, gets none.
+func TestWhatWasAskedForBeforeSomebodyWasShutOutIsNotMailed(t *testing.T) {
+	t.Parallel()
+	for name, shutOut := range map[string]func(*testing.T, person){
+		"a changed password": func(t *testing.T, p person) {
+			change := request{bearer: p.signIn(t), body: jsonBody{"current_password": goodPassword, "new_password": otherPassword}}
+			p.at(t, "POST", "/v1/users/me/password", change).want(t, 204, "")
+		},
+		"signing out everywhere": func(t *testing.T, p person) {
+			p.at(t, "POST", "/v1/auth/logout-all", request{bearer: p.signIn(t)}).want(t, 204, "")
+		},
+		"a suspension that is over": func(t *testing.T, p person) {
+			for _, active := range []bool{false, true} {
+				p.at(t, "POST", "/v1/users/"+p.id+"/suspend", request{key: p.key, body: jsonBody{"active": active}}).want(t, 200, "")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tt := startPlatform(t).newTenant(t)
+			p := tt.member(t)
+			other := "new-" + p.email
+			var away atomic.Bool
+			away.Store(true)
+			tt.mails.Taking = func(string) error {
+				if away.Load() {
+					return &smtp.SMTPError{Code: 451, Message: "later"}
+				}
+				return nil
+			}
+			p.askChange(t, p.signIn(t), other).want(t, 202, "")
+			p.askReset(t)
+			shutOut(t, p)
+			away.Store(false)
+			eventually(t, 30*time.Second, "no mail waits", func() bool { return tt.count(t, `select count(*) from mails`) == 0 })
+			if n := len(p.letters(t, "confirm_email_change", other)) + len(p.letters(t, "reset_password", p.email)); n != 0 {
+				t.Errorf("%d links were mailed", n)
+			}
+			if n := tt.count(t, `select count(*) from links where user_id = $1`, p.id); n != 0 {
+				t.Errorf("%d links are there", n)
+			}
+		})
+	}
+}
+
+func TestSigningOutEverywhereKillsLinks(t *testing.T) {
+	t.Parallel()
+	for _, by := range []string{"/v1/auth/logout-all", "/v1/users/{id}/revoke-sessions"} {
+		p := sharedPlatform(t).newTenant(t).member(t)
+		token := p.changeToken(t, "new-"+p.email)
+		rq := request{key: p.key}
+		if by == "/v1/auth/logout-all" {
+			rq = request{bearer: p.signIn(t)}
+		}
+		p.at(t, "POST", strings.Replace(by, "{id}", p.id, 1), rq).want(t, 204, "")
+		p.use(t, linkUses[3], token).want(t, 400, "invalid_token")
+	}
+}
+
+// Each change of address that is asked for is a mail to wherever the asker likes, and one to the address there is.
+func TestAUserIsNoCannonOfMails(t *testing.T) {
+	t.Parallel()
+	p := sharedPlatform(t).newTenant(t).member(t)
+	token := p.signIn(t)
+	asked := 0
+	for asked < 20 && p.askChange(t, token, uniqueName()+"@people.example").status == 202 {
+		asked++
+	}
+	if asked != 5 {
+		t.Errorf("%d changes were taken, want 5", asked)
+	}
+	p.askChange(t, token, uniqueName()+"@people.example").want(t, 429, "rate_limited")
+	if n := len(p.letters(t, "email_changed", p.email)); n != 1 {
+		t.Errorf("the old address was told %d times, want once a minute", n)
+	}
 }

@@ -6,7 +6,8 @@ create table mails (
     user_id     uuid, -- no reference: of a deleted user it is told, too
     address     text not null,
     data        text not null, -- a JSON object of strings
-    created_at  timestamptz not null
+    created_at  timestamptz not null,
+    queued_at   timestamptz not null default clock_timestamp() -- by this server's clock, whichever replica wrote the row
 );
 
 -- Whoever puts a row here has asked for it to be sent: no writer can forget. The one name of another schema there is:

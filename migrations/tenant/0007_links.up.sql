@@ -21,3 +21,7 @@ create table mail_budgets (
     asked        timestamptz[] not null
 );
 create index mail_budgets_age on mail_budgets ((asked[1]));
+
+-- Since when links may be made for a user: what was asked for before their password or address changed, or before they were
+-- signed out everywhere, is not answered any more, however long its mail has waited.
+alter table users add column links_since timestamptz;

@@ -36,6 +36,8 @@ type Mail struct {
 	// Data is what the text needs to know beyond the user, by the names of the kind's fields: never a secret.
 	Data map[string]string
 	At   time.Time
+	// Queued is when the database had the row, by its own clock. It is read and not written.
+	Queued time.Time
 }
 
 // Post has a mail written once the transaction commits, and not at all if it does not.

@@ -20,8 +20,8 @@ const insertMailIf = `insert into mails (id, kind, user_id, address, data, creat
 // taken for dead and is not.
 func lockMail(ctx context.Context, tx tenancy.Tx, m uuid.UUID) (*Mail, error) {
 	found, data, user := Mail{ID: m}, "", (*id.User)(nil)
-	err := tx.QueryRow(ctx, `select kind, user_id, address, data, created_at from mails where id = $1 for update`, [16]byte(m)).
-		Scan(&found.Kind, &user, &found.Address, &data, &found.At)
+	err := tx.QueryRow(ctx, `select kind, user_id, address, data, created_at, queued_at from mails where id = $1 for update`, [16]byte(m)).
+		Scan(&found.Kind, &user, &found.Address, &data, &found.At, &found.Queued)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
