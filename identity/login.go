@@ -70,23 +70,6 @@ type Client struct {
 	UserAgent string
 }
 
-// Outcome is a login that went as far as it can: a Grant or a Debt, never both.
-type Outcome struct {
-	Grant *Grant
-	Debt  *Debt
-}
-
-// Grant is a completed login.
-type Grant struct {
-	Tenant         tenancy.Tenant
-	User           id.User
-	AccessToken    string
-	Expires        time.Time
-	RefreshToken   string
-	RefreshExpires time.Time
-	SetupRequired  bool // the user has to set up a second factor, and is in the days of grace
-}
-
 // account is what a login needs to know of a user. The zero account is nobody, and every password of theirs is wrong.
 type account struct {
 	User              User
@@ -191,87 +174,6 @@ func (l *Logins) Nobody(ctx context.Context, e Email, pw password.Password, c Cl
 		return hashingError(err)
 	}
 	return l.wrong(ctx, platform, try, User{}, unknownDomain)
-}
-
-// complete is the one way to a token: every login ends here, whatever it was proved by.
-func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, a account, p Proof) (Outcome, error) {
-	if err := l.serving(ctx, t); err != nil {
-		return Outcome{}, err
-	}
-	if !p.Complete() {
-		debt, err := l.Factors.Owed(ctx, t, a.User, p)
-		if err != nil || debt != nil {
-			return Outcome{Debt: debt}, err
-		}
-	}
-	set, err := l.Settings.Of(ctx, t)
-	if err != nil {
-		return Outcome{}, err
-	}
-	s := newSession(p, l.Now(), set.Tokens)
-	if !p.Session.IsZero() {
-		s.ID = p.Session
-		if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readExpiry(b, &s) }); err != nil {
-			return Outcome{}, err
-		}
-	}
-	return l.issue(ctx, t, a.User, s, func(ctx context.Context, s *Session) error { return l.keep(ctx, t, s, a, p, set.Sessions.MaxPerUser) })
-}
-
-// serving refuses a tenant that was suspended or deleted since it was looked up, which may be before a password was hashed.
-func (l *Logins) serving(ctx context.Context, t tenancy.Tenant) error {
-	standing, err := l.Directory.ByID(ctx, t.ID)
-	switch {
-	case errors.Is(err, tenancy.ErrUnknown):
-		return problem.NotFound()
-	case err == nil && standing.State == tenancy.Suspended:
-		return problem.TenantSuspended()
-	}
-	return err
-}
-
-// issue is where logins and refreshes meet, and the only place that asks for an access token. It is signed first, then the
-// session it is of is kept, and nothing is told unless it was: an outage of custody leaves what the client came with as it
-// was, and an account that changed meanwhile gets no token.
-func (l *Logins) issue(ctx context.Context, t tenancy.Tenant, u User, s Session, keep func(context.Context, *Session) error) (Outcome, error) {
-	set, err := l.Settings.Of(ctx, t)
-	if err != nil {
-		return Outcome{}, err
-	}
-	key, err := l.refreshKeys.Of(ctx, t)
-	if err != nil {
-		return Outcome{}, err
-	}
-	grace, err := l.Factors.InGrace(ctx, t, u)
-	if err != nil {
-		return Outcome{}, err
-	}
-	token, expires, err := l.Tokens.mint(ctx, t, u, s, set.Tokens, l.Now())
-	if err != nil {
-		return Outcome{}, err
-	}
-	if err := keep(ctx, &s); err != nil {
-		return Outcome{}, err
-	}
-	return Outcome{Grant: &Grant{t, u.ID, token, expires, s.refreshToken(key, t), s.RefreshExpires, grace}}, nil
-}
-
-// keep writes the session of a login, or raises the one of a step-up. Errors: 401 invalid_credentials where the account was
-// suspended, deleted or given another password or factor, or the session ended, between the first proof and now.
-func (l *Logins) keep(ctx context.Context, t tenancy.Tenant, s *Session, a account, p Proof, most int) error {
-	kept := false
-	err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
-		if p.Session.IsZero() {
-			writeSession(b, *s, a, p, most, &kept)
-		} else {
-			raiseSession(b, s, p, &kept)
-		}
-		queueSucceeded(ctx, b, t, *s, p)
-	})
-	if err == nil && !kept {
-		err = l.refuse(ctx, t, p.User, accountChanged)
-	}
-	return err
 }
 
 // rehash brings a password hash to today's parameters, now that the password is at hand. It is a kindness: when it

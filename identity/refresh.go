@@ -55,7 +55,7 @@ func (l *Logins) Refresh(ctx context.Context, t tenancy.Tenant, text string) (Ou
 	if err := l.maySignInStill(ctx, t, a, s); err != nil {
 		return Outcome{}, err
 	}
-	return l.issue(ctx, t, a.User, s.renewed(token, now, set.Tokens), func(ctx context.Context, next *Session) error {
+	return l.issue(ctx, t, a.User, s.renewed(token, now, set.Tokens), set.Tokens, func(ctx context.Context, next *Session) error {
 		return l.rotate(ctx, t, a, next)
 	})
 }
