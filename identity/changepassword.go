@@ -42,7 +42,7 @@ func (s *Users) ChangePassword(ctx context.Context, by Caller, current, fresh pa
 
 // confirm holds a password against that of somebody who is signed in. Errors: 400 invalid_credentials, 429, 503.
 func (s *Users) confirm(ctx context.Context, t tenancy.Tenant, a account, pw password.Password) error {
-	right, err := s.Throttle.Check(ctx, t, a.User, func(ctx context.Context) (bool, error) {
+	right, err := s.Throttle.Check(ctx, t, a.User.tried(), func(ctx context.Context) (bool, error) {
 		ok, _, err := s.Hasher.Verify(ctx, t.ID, a.User.ID, pw, a.Hash, pepper(s.Keys, t))
 		return ok && a.User.AuthProvider == ProviderLocal, hashingError(err)
 	})

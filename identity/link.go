@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -57,7 +58,7 @@ type LinksOptions struct {
 	DB       *tenancy.DB
 	Users    *Users
 	Logins   *Logins
-	Throttle *Throttle
+	Throttle *guessing.Throttle
 	Now      func() time.Time
 }
 

@@ -28,6 +28,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -51,7 +52,7 @@ type LoginsOptions struct {
 	Keys      custody.Custodian
 	Tokens    *Tokens
 	Factors   Factors
-	Throttle  *Throttle
+	Throttle  *guessing.Throttle
 	Patience  time.Duration // bounds a login with all its waits, for Postgres, for the gate and for custody
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -93,7 +94,7 @@ func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw pas
 	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
 	var a account
-	try, err := l.Throttle.Begin(ctx, t, Named(e), c.IP, func(b *tenancy.Batch) { readAccount(b, e, &a) })
+	try, err := l.Throttle.Begin(ctx, t, guessing.Named(string(e)), c.IP, func(b *tenancy.Batch) { readAccount(b, e, &a) })
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -121,7 +122,7 @@ func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw pas
 }
 
 // hasher lets guesses wait behind others.
-func (l *Logins) hasher(y Try) *password.Hasher {
+func (l *Logins) hasher(y guessing.Try) *password.Hasher {
 	if y.Suspect() {
 		return l.Hasher.Behind()
 	}
@@ -164,7 +165,7 @@ func (l *Logins) Nobody(ctx context.Context, e Email, pw password.Password, c Cl
 		return problem.Unavailable(time.Second, err)
 	}
 	var a account
-	try, err := l.Throttle.Begin(ctx, platform, homeless(e), c.IP, func(b *tenancy.Batch) { readAccount(b, "", &a) })
+	try, err := l.Throttle.Begin(ctx, platform, guessing.Homeless(string(e)), c.IP, func(b *tenancy.Batch) { readAccount(b, "", &a) })
 	if err != nil {
 		return err
 	}

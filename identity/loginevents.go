@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -58,12 +59,17 @@ func (l *Logins) refuse(ctx context.Context, t tenancy.Tenant, u id.User, why re
 }
 
 // wrong is refuse for what counts as a wrong password: the entry is in the batch that counts it.
-func (l *Logins) wrong(ctx context.Context, t tenancy.Tenant, y Try, u User, why refusal) error {
+func (l *Logins) wrong(ctx context.Context, t tenancy.Tenant, y guessing.Try, u User, why refusal) error {
 	e := failedLogin(u.ID, why, l.Now())
-	if err := l.Throttle.Wrong(ctx, t, y, u, func(b *tenancy.Batch) { audit.Queue(ctx, b, t, e) }); err != nil {
+	if err := l.Throttle.Wrong(ctx, t, y, u.tried(), func(b *tenancy.Batch) { audit.Queue(ctx, b, t, e) }); err != nil {
 		return err
 	}
 	return problem.InvalidCredentials()
+}
+
+// tried is what guessing knows of a user.
+func (u User) tried() guessing.User {
+	return guessing.User{ID: u.ID, Address: string(u.Email), MaySignIn: u.Active && u.AuthProvider == ProviderLocal}
 }
 
 func failedLogin(u id.User, why refusal, at time.Time) audit.Event {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -108,7 +109,7 @@ func (l *Links) setPassword(ctx context.Context, t tenancy.Tenant, p purpose, to
 		if err := endSessions(ctx, tx, u.ID); err != nil {
 			return err
 		}
-		if err := ForgetFailures(ctx, tx, u.ID); err != nil {
+		if err := guessing.Forget(ctx, tx, u.ID); err != nil {
 			return err
 		}
 		return l.tellOfPassword(ctx, tx, p, u)

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -25,7 +26,7 @@ func (s *Users) SetPassword(ctx context.Context, t tenancy.Tenant, u id.User, pw
 		if err := setPassword(ctx, tx, u, hash, verified, s.Now()); err != nil {
 			return err
 		}
-		if err := ForgetFailures(ctx, tx, u); err != nil {
+		if err := guessing.Forget(ctx, tx, u); err != nil {
 			return err
 		}
 		if err := endSessions(ctx, tx, u); err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -54,7 +55,7 @@ type UsersOptions struct {
 	Repeat   *tenancy.Repeat
 	Hasher   *password.Hasher
 	Keys     custody.Custodian
-	Throttle *Throttle
+	Throttle *guessing.Throttle
 	Settings *settings.Store
 	Hosts    *tenancy.PerTenant[[]tenancy.Host]
 	Breaches password.Breaches // nil: none
@@ -189,7 +190,7 @@ func (s *Users) Delete(ctx context.Context, by Caller, u id.User) error {
 		if err := deleteUser(ctx, tx, u); err != nil {
 			return err
 		}
-		if err := errors.Join(ForgetFailures(ctx, tx, u), s.tellOfDeletion(ctx, tx, was)); err != nil {
+		if err := errors.Join(guessing.Forget(ctx, tx, u), s.tellOfDeletion(ctx, tx, was)); err != nil {
 			return err
 		}
 		return audit.Record(ctx, tx, audit.Event{Action: "user.deleted", Actor: by.Actor(), At: s.Now()}.User(u))

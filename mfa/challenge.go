@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
@@ -115,7 +116,7 @@ func (f *Factors) notCounted(ctx context.Context, t tenancy.Tenant, hash []byte,
 		return err
 	}
 	switch {
-	case g.consecutive >= identity.MaxConsecutive:
+	case g.consecutive >= guessing.MaxConsecutive:
 		return problem.RateLimited(time.Hour)
 	case g.blockedUntil.After(now):
 		return problem.RateLimited(g.blockedUntil.Sub(now))

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
@@ -67,7 +68,7 @@ var countTrySQL = `with c as (
 	), g as (
 		insert into factor_failures as f (user_id, failures, consecutive, last_at, blocked_until)
 		select user_id, 1, 1, $4, 'epoch' from c
-		on conflict (user_id) do update set ` + identity.CountAgain(`$4`, `last_at`) + `
+		on conflict (user_id) do update set ` + guessing.CountAgain(`$4`, `last_at`) + `
 		where f.blocked_until <= $4 and f.consecutive < $6
 		returning user_id
 	)
@@ -77,7 +78,7 @@ var countTrySQL = `with c as (
 // countTry counts a try against the account and the challenge, in one statement and before the answer is looked at. What
 // comes in a time of waiting is neither counted nor looked at.
 func countTry(b *tenancy.Batch, hash []byte, purposes []purpose, kinds []string, now time.Time, into *challenge, counted *bool) {
-	b.Queue(countTrySQL, hash, purposes, kinds, now, challengeTries, identity.MaxConsecutive).
+	b.Queue(countTrySQL, hash, purposes, kinds, now, challengeTries, guessing.MaxConsecutive).
 		QueryRow(optional(into.scan, counted))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
@@ -20,7 +21,7 @@ func (f *Factors) Unlock(ctx context.Context, by identity.Caller, u id.User) err
 		if err := by.MayUnlock(user); err != nil {
 			return err
 		}
-		if err := identity.ForgetFailures(ctx, tx, u); err != nil {
+		if err := guessing.Forget(ctx, tx, u); err != nil {
 			return err
 		}
 		if err := forgetFailures(ctx, tx, u); err != nil {

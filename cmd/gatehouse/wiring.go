@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/mfa"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -37,7 +38,7 @@ type platform struct {
 	domains    *tenancy.Domains
 	provision  *tenancy.Provisioner
 	settings   *tenantsettings.Store
-	throttle   *identity.Throttle
+	throttle   *guessing.Throttle
 	factors    *mfa.Factors
 	desk       *mfa.Desk
 	logins     *identity.Logins
@@ -113,7 +114,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	}
 	imported := identity.NewImported(p.db, p.directory, p.custodian)
 	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams).WithImports(imported)
-	p.throttle = identity.NewThrottle(identity.ThrottleOptions{DB: p.db, Keys: p.custodian, Now: now})
+	p.throttle = guessing.NewThrottle(guessing.ThrottleOptions{DB: p.db, Keys: p.custodian, Now: now})
 	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
 		Settings: p.settings, Tokens: tokens, Factors: p.factors, Throttle: p.throttle, Patience: patience, Now: now, Log: log})
 	p.sessions = &identity.Sessions{DB: p.db, Now: now}

@@ -1,4 +1,4 @@
-package identity
+package guessing
 
 import (
 	"context"
@@ -130,7 +130,7 @@ func newLocal() *local {
 	seen, err := lru.New[netip.Prefix, spell](localNetworks)
 	shut, err2 := lru.New[uuid.UUID, time.Time](localNetworks)
 	if err != nil || err2 != nil {
-		panic("identity: a cache of a constant size cannot be made")
+		panic("guessing: a cache of a constant size cannot be made")
 	}
 	return &local{seen: seen, shut: shut}
 }

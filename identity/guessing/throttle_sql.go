@@ -1,4 +1,4 @@
-package identity
+package guessing
 
 import (
 	"context"
@@ -39,8 +39,8 @@ var countTrySQL = `with open as (
 
 // countTry counts a try against its account, unless the account or the network has to wait, in one statement and before the
 // password is looked at. Fifty at once queue up at the account's row, and each sees what the one before has left of it.
-func countTry(b *tenancy.Batch, y *Try, owner Email, counted *bool) {
-	b.Queue(countTrySQL, y.account, owner, keysOf(y.windows), y.at, MaxConsecutive).QueryRow(func(row pgx.Row) error {
+func countTry(b *tenancy.Batch, y *Try, address string, counted *bool) {
+	b.Queue(countTrySQL, y.account, address, keysOf(y.windows), y.at, MaxConsecutive).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&y.account, &y.failures, &y.consecutive)
 		*counted = err == nil
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -51,9 +51,9 @@ func countTry(b *tenancy.Batch, y *Try, owner Email, counted *bool) {
 }
 
 // readWait tells how long a try has to wait that was not counted, for its account and for its network.
-func readWait(b *tenancy.Batch, y Try, owner Email, account, network *time.Duration) {
+func readWait(b *tenancy.Batch, y Try, address string, account, network *time.Duration) {
 	b.Queue(`select key = any($1), blocked_until, consecutive from failures
-		where key = any($1) or key = coalesce((select id from users where email = $3), $2)`, keysOf(y.windows), y.account, owner).
+		where key = any($1) or key = coalesce((select id from users where email = $3), $2)`, keysOf(y.windows), y.account, address).
 		Query(func(rows pgx.Rows) error {
 			var ofNetwork bool
 			var until time.Time
@@ -154,9 +154,9 @@ func trimFailures(b *tenancy.Batch, made uuid.UUID, now time.Time) {
 			for update skip locked)`, least, greatest, now.AddDate(0, -1, 0), freeFailures, perBucket)
 }
 
-// ForgetFailures lets the password of an account be tried again at once, inside the transaction that gives a reason to:
+// Forget lets the password of an account be tried again at once, inside the transaction that gives a reason to:
 // recovery by mail, or an administrator.
-func ForgetFailures(ctx context.Context, tx tenancy.Tx, u id.User) error {
+func Forget(ctx context.Context, tx tenancy.Tx, u id.User) error {
 	_, err := tx.Exec(ctx, `delete from failures where key = $1`, u)
 	return err
 }

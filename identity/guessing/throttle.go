@@ -1,4 +1,20 @@
-package identity
+// Package guessing makes guessing passwords slow. A try is counted as a wrong one before the password is looked at, and given
+// back if it was right:
+//
+//	Begin --counted--> look at the password --right--> Right    the account's count is forgotten
+//	  |                                     --wrong--> Wrong    the network's count grows, too; the owner is told of a lock
+//	  429                                   --503----> Refund   nobody has learned anything
+//
+// A count that came after the look would let a hundred tries be looked at before the first was counted. Unknown names are
+// counted like known ones, by the same statements, so that neither an answer nor its time tells one from the other.
+//
+// What is counted by: the account, for ever, and the network the tries come from, by the minute and the hour (network.go).
+// A network's failures count when they are known to be failures; what is over the limit then is not told either way. So
+// people who sign in all at once behind one address do not get into each other's way.
+//
+// How long to wait is a curve (CountAgain) that mfa counts second factors by, in a table of its own. What a password is, and
+// whether it is right, is not known here; of users only the id, and the address that tells whose account is tried.
+package guessing
 
 import (
 	"context"
@@ -19,19 +35,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy/mail/letter"
 )
 
-// Throttle makes guessing passwords slow. A try is counted as a wrong one before the password is looked at, and given back
-// if it was right:
-//
-//	Begin --counted--> look at the password --right--> Right    the account's count is forgotten
-//	  |                                     --wrong--> Wrong    the network's count grows, too; the owner is told of a lock
-//	  429                                   --503----> Refund   nobody has learned anything
-//
-// A count that came after the look would let a hundred tries be looked at before the first was counted. Unknown names are
-// counted like known ones, by the same statements, so that neither an answer nor its time tells one from the other.
-//
-// What is counted by: the account, for ever, and the network the tries come from, by the minute and the hour (network.go).
-// A network's failures count when they are known to be failures; what is over the limit then is not told either way. So
-// people who sign in all at once behind one address do not get into each other's way.
+// Throttle counts tries at passwords, and what networks do too often.
 type Throttle struct {
 	ThrottleOptions
 	nameKeys *tenancy.PerTenant[[]byte]
@@ -66,20 +70,27 @@ const (
 
 // Guessed is whose password is tried.
 type Guessed struct {
-	kind  string
-	email Email
-	user  id.User
+	kind    string
+	address string
+	user    id.User
 }
 
 // Named is the account of an address, if there is one or not.
-func Named(e Email) Guessed { return Guessed{kind: "account", email: e} }
+func Named(address string) Guessed { return Guessed{kind: "account", address: address} }
 
 // Known is the account of a user who is known, for the password that a signed-in user is asked for once more. It counts
 // with the tries of strangers at the same account: a stolen session is no second place to guess at.
 func Known(u id.User) Guessed { return Guessed{user: u} }
 
-// homeless is an address that belongs to no tenant. It is counted in the platform's schema, apart from its accounts.
-func homeless(e Email) Guessed { return Guessed{kind: "homeless", email: e} }
+// Homeless is an address that belongs to no tenant. It is counted in the platform's schema, apart from its accounts.
+func Homeless(address string) Guessed { return Guessed{kind: "homeless", address: address} }
+
+// User is whose account was tried, once that is known; the zero User is nobody.
+type User struct {
+	ID        id.User
+	Address   string
+	MaySignIn bool // only who may is written to
+}
 
 // Try is one try at a password, counted already as a wrong one.
 type Try struct {
@@ -126,11 +137,11 @@ func (h *Throttle) Begin(ctx context.Context, t tenancy.Tenant, who Guessed, fro
 	}
 	counted := false
 	err = h.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
-		countTry(b, &y, who.owner(), &counted)
+		countTry(b, &y, who.account(), &counted)
 		also(b)
 	})
 	if err == nil && !counted {
-		err = h.refusal(ctx, t, y, who.owner())
+		err = h.refusal(ctx, t, y, who.account())
 	}
 	if err != nil {
 		y.End()
@@ -139,9 +150,9 @@ func (h *Throttle) Begin(ctx context.Context, t tenancy.Tenant, who Guessed, fro
 }
 
 // refusal says when the next try counts.
-func (h *Throttle) refusal(ctx context.Context, t tenancy.Tenant, y Try, owner Email) error {
+func (h *Throttle) refusal(ctx context.Context, t tenancy.Tenant, y Try, address string) error {
 	var account, network time.Duration
-	err := h.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readWait(b, y, owner, &account, &network) })
+	err := h.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readWait(b, y, address, &account, &network) })
 	if err != nil {
 		return err
 	}
@@ -175,8 +186,7 @@ func (h *Throttle) Refund(ctx context.Context, t tenancy.Tenant, y Try) {
 	_ = h.DB.InBatch(ctx, t, func(b *tenancy.Batch) { uncountTry(b, y) })
 }
 
-// Wrong records that a try was wrong: more is a batch's worth of it, for entries of the audit log last of all. u is the
-// user, or nobody; only one who could have signed in is written to. Errors: 429 in place of the caller's own refusal where
+// Wrong records that a try was wrong: more is a batch's worth of it, for entries of the audit log last of all. Errors: 429 in place of the caller's own refusal where
 // the network is over its limit, 503.
 func (h *Throttle) Wrong(ctx context.Context, t tenancy.Tenant, y Try, u User, more func(*tenancy.Batch)) error {
 	defer y.End()
@@ -237,8 +247,8 @@ func (y Try) trim(b *tenancy.Batch) {
 // tellOwner has the owner of a locked account written to, once when waiting begins and once when it is of no more use. For
 // nobody the same statement is sent, and writes nothing.
 func tellOwner(b *tenancy.Batch, y Try, u User) {
-	m := mail.Mail{Kind: letter.AccountLocked, User: u.ID, Address: string(u.Email), At: y.at}
-	mail.QueueIf(b, m, !u.ID.IsZero() && u.Active && u.AuthProvider == ProviderLocal)
+	m := mail.Mail{Kind: letter.AccountLocked, User: u.ID, Address: u.Address, At: y.at}
+	mail.QueueIf(b, m, !u.ID.IsZero() && u.MaySignIn)
 }
 
 func throttled(y Try, u User) audit.Event {
@@ -257,10 +267,10 @@ func (h *Throttle) nameKey(ctx context.Context, t tenancy.Tenant) ([]byte, error
 	return key, tenancy.KeysError(err)
 }
 
-// owner is the address whose user the try counts against, if there is one.
-func (g Guessed) owner() Email {
+// account is the address whose user the try counts against, if there is one.
+func (g Guessed) account() string {
 	if g.kind == "account" {
-		return g.email
+		return g.address
 	}
 	return ""
 }
@@ -270,7 +280,7 @@ func (g Guessed) key(names []byte) uuid.UUID {
 	if !g.user.IsZero() {
 		return uuid.UUID(g.user)
 	}
-	return counterKey(names, g.kind, string(g.email))
+	return counterKey(names, g.kind, g.address)
 }
 
 // counterKey hashes what is counted. Its first bit is set, which keeps it apart from the ids of users.
