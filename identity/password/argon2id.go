@@ -33,6 +33,7 @@ var (
 // Hasher makes and checks password hashes. It is safe for concurrent use.
 type Hasher struct {
 	gate     *Gate
+	foreign  *Gate // in front of the gate: what also verifies a foreign hash
 	params   Params
 	memories *memories
 	imports  Imports // nil: there are none
@@ -57,7 +58,9 @@ func NewHasher(gate *Gate, params Params) *Hasher {
 }
 
 func newHasher(gate *Gate, params Params) *Hasher {
-	return &Hasher{gate: gate, params: params, memories: newMemories(params, gate.o.Slots),
+	few := gate.o
+	few.Slots = max(1, few.Slots-1)
+	return &Hasher{gate: gate, foreign: NewGate(few), params: params, memories: newMemories(params, gate.o.Slots),
 		nobody: PHC{Params: params, Salt: random(saltLen), Sum: random(sumLen)}}
 }
 
@@ -121,11 +124,25 @@ func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, 
 	if p.KeyID == 0 && p.Sum != nil {
 		size = len(p.Sum) // an imported hash: the argon2id output itself is stored, and its length goes into the hash
 	}
-	err = h.gate.do(ctx, t, h.behind, func() {
+	err = h.turn(ctx, t, beside != nil, func() {
 		beside.compute(pw)
 		sum = h.memories.key(pw.bytes(), p.Salt, p.Params, uint32(size)) //nolint:gosec // 16 to 64
 	})
 	return sum, err
+}
+
+// turn does work in a slot of the gate. Work with a foreign hash in it, which may take forty times as long as one of ours, waits
+// for its own few slots first: it never has all of the gate's, so a tenant that imported expensive hashes is slow for itself.
+func (h *Hasher) turn(ctx context.Context, t id.Tenant, foreign bool, work func()) error {
+	if !foreign {
+		return h.gate.do(ctx, t, h.behind, work)
+	}
+	var inner error
+	err := h.foreign.do(ctx, t, h.behind, func() { inner = h.gate.do(ctx, t, h.behind, work) })
+	if err == nil {
+		err = inner
+	}
+	return err
 }
 
 // keyed is the keyed step. It runs outside of the gate: a slow custodian must not hold a core.

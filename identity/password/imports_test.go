@@ -3,6 +3,7 @@ package password
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -100,3 +101,46 @@ func TestAnImportedHashThatCannotBeOpenedIsAnError(t *testing.T) {
 		t.Errorf("nobody, when it cannot be told what they cost: %v %v", ok, err)
 	}
 }
+
+// standing is a hash that is verified until it is let go.
+type standing struct{ begun, end chan struct{} }
+
+func (s standing) Matches([]byte) bool {
+	s.begun <- struct{}{}
+	<-s.end
+	return false
+}
+
+// Whoever imported hashes that take long fills their own few slots, and never the last one of the gate.
+func TestExpensiveImportedHashesLeaveASlot(t *testing.T) {
+	slow := standing{make(chan struct{}), make(chan struct{})}
+	h := newHasher(NewGate(GateOptions{Slots: 2}), cheap)
+	dear := h.WithImports(decoy{slow})
+	v := new(vault)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			_, _, _ = dear.Verify(t.Context(), id.NewTenant(), id.User{}, parsed(t, "secret"), "", v.pepper)
+		})
+	}
+	<-slow.begun
+	if _, _, err := h.Verify(t.Context(), home, id.User{}, parsed(t, "secret"), "", v.pepper); err != nil {
+		t.Errorf("another tenant's login: %v", err)
+	}
+	if n := h.gate.Stats().Running; n != 1 {
+		t.Errorf("%d of 2 slots are taken, want 1", n)
+	}
+	close(slow.end)
+	go func() {
+		for range slow.begun {
+		}
+	}()
+	wg.Wait()
+	close(slow.begun)
+}
+
+// decoy has every tenant look as if it had imported one hash.
+type decoy struct{ f Foreign }
+
+func (d decoy) Open(context.Context, id.Tenant, id.User, Hash) (Foreign, error) { return d.f, nil }
+func (d decoy) Decoy(context.Context, id.Tenant) (Foreign, error)               { return d.f, nil }
