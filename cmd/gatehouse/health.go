@@ -34,7 +34,7 @@ const keepReadiness = time.Second
 
 func newHealth(p *platform) *health {
 	mail := "ok"
-	if p.mail == nil {
+	if !p.config.Mail.configured() {
 		mail = "waiting"
 	}
 	return &health{mail: mail, checks: map[string]func(context.Context) error{"postgres": p.db.Ready, "custody": p.custodian.Ready}}

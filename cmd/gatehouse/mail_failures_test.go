@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/mailsink"
@@ -185,5 +186,27 @@ func TestServeWithoutAMailServerSaysSo(t *testing.T) {
 	}
 	if a := sharedPlatform(t).do(t, request{method: "GET", path: "/readyz"}).want(t, 200, ""); a.text("mail") != "ok" {
 		t.Errorf("ready: %s", a.body)
+	}
+}
+
+// Nobody may ever name a server, and anybody may ask for mails: what is too old goes all the same, and no link was made for it.
+func TestMailsWithoutAServerAreGivenUp(t *testing.T) {
+	t.Parallel()
+	tt := withoutMail(t).newTenant(t)
+	p := tt.add(t, nil)
+	old := uuid.Must(uuid.NewV7()).String()
+	tt.exec(t, `insert into mails (id, kind, user_id, address, data, created_at) values ($1, 'invitation', $2, $3, '{}', now())`, old, p.id, p.email)
+	tt.exec(t, `update jobs.river_job set created_at = now() - interval '80 hours' where args->>'mail' = $1`, old)
+	if err := tt.mail.ExpireNow(t.Context(), tt.jobs); err != nil {
+		t.Fatal(err)
+	}
+	if n := tt.count(t, `select count(*) from mails where id = $1`, old); n != 0 {
+		t.Error("the old one is still there")
+	}
+	if n := tt.count(t, `select count(*) from mails`); n != 1 {
+		t.Errorf("%d mails wait, want the new one", n)
+	}
+	if n := tt.count(t, `select count(*) from links`); n != 0 {
+		t.Errorf("%d links were made", n)
 	}
 }

@@ -132,21 +132,19 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 }
 
 func (p *platform) openMail(ctx context.Context, composers mail.Composers, now func() time.Time) (err error) {
-	if !p.config.Mail.configured() {
-		return nil
-	}
 	if p.jobs, err = tenancy.NewJobsPool(ctx, string(p.config.DatabaseURL), 3); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.jobs.Close)
-	server := p.config.Mail.Server
-	server.Password, server.Name = string(p.config.Mail.Password), string(p.config.Address.Shared())
-	transport, err := mail.NewSMTP(server, p.config.Mail.From)
-	if err != nil {
-		return err
+	o := mail.SenderOptions{DB: p.db, Directory: p.directory, Settings: p.settings, Composers: composers, Now: now, Log: p.log}
+	if p.config.Mail.configured() {
+		server := p.config.Mail.Server
+		server.Password, server.Name = string(p.config.Mail.Password), string(p.config.Address.Shared())
+		if o.Transport, err = mail.NewSMTP(server, p.config.Mail.From); err != nil {
+			return err
+		}
 	}
-	p.mail = mail.NewSender(mail.SenderOptions{DB: p.db, Directory: p.directory, Settings: p.settings, Composers: composers,
-		Transport: transport, Now: now, Log: p.log})
+	p.mail = mail.NewSender(o)
 	return nil
 }
 
@@ -205,10 +203,11 @@ func (p *platform) openCustody() error {
 // start runs what goes on beside requests until ctx ends.
 func (p *platform) start(ctx context.Context) {
 	p.background.Go(func() { p.directory.Listen(ctx, p.log) })
-	if p.mail == nil {
-		p.log.LogAttrs(ctx, slog.LevelWarn, "mails wait: no mail server is set (GATEHOUSE_SMTP_URL)")
-	} else {
+	if p.config.Mail.configured() {
 		p.background.Go(func() { p.mail.Work(ctx, p.jobs) })
+	} else {
+		p.log.LogAttrs(ctx, slog.LevelWarn, "mails wait: no mail server is set (GATEHOUSE_SMTP_URL)")
+		p.background.Go(func() { p.mail.Expire(ctx, p.jobs) })
 	}
 	p.background.Go(func() { p.outbox.Run(ctx) })
 	p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })

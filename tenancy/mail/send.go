@@ -56,7 +56,7 @@ type SenderOptions struct {
 	Directory *tenancy.Directory
 	Settings  *settings.Store
 	Composers Composers
-	Transport Transport
+	Transport Transport // nil: there is none so far, see Expire
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -91,6 +91,24 @@ func (s *Sender) Send(ctx context.Context, of id.Tenant, m uuid.UUID) error {
 	}
 	t.Name, t.Locale = set.DisplayName(t), set.Language(t)
 	return s.deliver(ctx, t, *found, s.envelope(ctx, t, *found, words, set.Mail))
+}
+
+// expire gives a mail up. No link is made for it.
+func (s *Sender) expire(ctx context.Context, of id.Tenant, m uuid.UUID) error {
+	t, err := s.Directory.ByID(ctx, of)
+	if errors.Is(err, tenancy.ErrUnknown) {
+		return nil // gone, and its mails with it
+	}
+	if err != nil {
+		return err
+	}
+	return s.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
+		mail, err := lockMail(ctx, tx, m)
+		if err != nil || mail == nil {
+			return err
+		}
+		return s.drop(ctx, tx, *mail, "expired")
+	})
 }
 
 // age is how long ago a mail was posted, which its id tells.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -65,6 +66,40 @@ func (s *Sender) work(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 	<-client.Stopped()
 	return nil
+}
+
+// Expire gives up what is too old to be sent, until ctx ends. It is for a service that nobody has named a mail server to: mails
+// wait there for one, and anybody may ask for more of them. Replicas that have a server do it as they send.
+func (s *Sender) Expire(ctx context.Context, pool *pgxpool.Pool) {
+	for wait := time.Second; pause(ctx, wait); wait = 10 * time.Minute {
+		if err := s.ExpireNow(ctx, pool); err != nil && ctx.Err() == nil {
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "mail: what is too old could not be given up", slog.Any("error", err))
+		}
+	}
+}
+
+// ExpireNow is one round of Expire.
+func (s *Sender) ExpireNow(ctx context.Context, pool *pgxpool.Pool) error {
+	jobs := migrations.JobsSchema + ".river_job"
+	rows, err := pool.Query(ctx, `select id, args from `+jobs+` where kind = 'mail' and state <> 'running' and finalized_at is null
+		and created_at < $1 order by id limit 10000`, s.Now().Add(-keepTrying))
+	if err != nil {
+		return err
+	}
+	type old struct {
+		ID   int64
+		Args jobArgs
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[old])
+	for _, j := range all {
+		if err = s.expire(ctx, j.Args.Tenant, j.Args.Mail); err != nil {
+			return err
+		}
+		if _, err = pool.Exec(ctx, `delete from `+jobs+` where id = $1`, j.ID); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 type worker struct {
