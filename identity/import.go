@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/identity/password"
@@ -79,8 +80,43 @@ type candidate struct {
 	reason string // why the line is refused; empty when it is not
 }
 
-// maxImports is how many imports a replica takes at a time.
-const maxImports = 4
+// How many imports a replica takes at a time, and of one tenant: an import may take as long as its client likes, so a tenant
+// that leaves some standing must not keep the others from theirs.
+const (
+	maxImports      = 16
+	importsOfTenant = 2
+)
+
+// importSlots are the imports under way.
+type importSlots struct {
+	mu  sync.Mutex
+	all int
+	of  map[id.Tenant]int
+}
+
+// take has one more under way, or fails with 503.
+func (s *importSlots) take(t id.Tenant) (release func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all >= maxImports || s.of[t] >= importsOfTenant {
+		return nil, problem.Unavailable(10*time.Second, errors.New("too many imports at a time"))
+	}
+	if s.of == nil {
+		s.of = map[id.Tenant]int{}
+	}
+	s.all++
+	s.of[t]++
+	return func() { s.leave(t) }, nil
+}
+
+func (s *importSlots) leave(t id.Tenant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.of[t]--; s.of[t] == 0 {
+		delete(s.of, t)
+	}
+}
 
 const (
 	importBatch = 500
@@ -91,11 +127,11 @@ const (
 // Import adds users, with the password hashes other systems made of their passwords. Everyone has the role user. Errors end
 // it early; what Out was told before them has happened.
 func (s *Users) Import(ctx context.Context, by Caller, im Importing) (counts ImportCounts, err error) {
-	if n := s.imports.Add(1); n > maxImports {
-		s.imports.Add(-1)
-		return counts, problem.Unavailable(10*time.Second, errors.New("too many imports at a time"))
+	release, err := s.imports.take(by.Tenant.ID)
+	if err != nil {
+		return counts, err
 	}
-	defer s.imports.Add(-1)
+	defer release()
 	defer func() {
 		if counts.Lines > 0 {
 			s.recordImport(ctx, by, counts, err)

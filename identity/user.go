@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/identity/guessing"
@@ -46,7 +45,7 @@ type User struct {
 // Users is the administration of a tenant's users.
 type Users struct {
 	UsersOptions
-	imports atomic.Int32 // under way
+	imports importSlots
 }
 
 // UsersOptions configures NewUsers.

@@ -16,11 +16,13 @@ func insertOutgoing(ctx context.Context, tx querier, x outgoing, at time.Time) e
 	return err
 }
 
-// dueOutgoing reads what may go: not what is about a tenant that is still being made, for its making may be given up.
+// dueOutgoing reads what may go, so much of each tenant that one whose database is away does not keep the others waiting: not what is about a tenant that is still being made, for its making may be given up.
 func dueOutgoing(ctx context.Context, tx directoryTx, where string, args ...any) ([]outgoing, error) {
-	rows, err := tx.Query(ctx, `select id, tenant_id, entry from audit_outbox where `+where+`
-		and (about is null or exists (select from tenants where tenants.id = about and state <> 'provisioning'))
-		order by created_at, id limit 1000`, args...)
+	rows, err := tx.Query(ctx, `select id, tenant_id, entry from (
+			select id, tenant_id, entry, created_at, row_number() over (partition by tenant_id order by created_at, id) as turn
+			from audit_outbox where `+where+`
+				and (about is null or exists (select from tenants where tenants.id = about and state <> 'provisioning'))) due
+		where turn <= 100 order by created_at, id limit 1000`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -25,7 +26,7 @@ func WantsLines(r *http.Request) error {
 	return nil
 }
 
-// stall is how long a stream may stand still, in either direction.
+// stall is how long a stream may stand still, in either direction; of what is read, how long a line may take.
 const stall = 30 * time.Second
 
 // heldInMemory is how much of an answer waits in memory for its client.
@@ -43,6 +44,7 @@ type Lines struct {
 	c *http.ResponseController
 
 	whole atomic.Bool // the request was read to its end
+	due   time.Time   // when the line that is being read has to be whole
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -68,11 +70,17 @@ func (l *Lines) Body() io.Reader { return (*lineBody)(l) }
 
 type lineBody Lines
 
-// Read leaves no deadline behind at the end: from then on the server itself reads, to learn whether the client goes away,
+// Read waits for a line no longer than stall, however many bytes of it come meanwhile. It leaves no deadline behind at the end: from then on the server itself reads, to learn whether the client goes away,
 // and would take a passed deadline for that.
 func (b *lineBody) Read(p []byte) (int, error) {
-	_ = b.c.SetReadDeadline(time.Now().Add(stall))
+	if b.due.IsZero() {
+		b.due = time.Now().Add(stall)
+	}
+	_ = b.c.SetReadDeadline(b.due)
 	n, err := b.r.Body.Read(p)
+	if bytes.IndexByte(p[:n], '\n') >= 0 {
+		b.due = time.Now().Add(stall)
+	}
 	if errors.Is(err, io.EOF) {
 		_ = b.c.SetReadDeadline(time.Time{})
 		b.whole.Store(true)
