@@ -10,9 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/gatehouse-id/gatehouse/internal/child"
 )
 
 // vaultStart is how long Vault may take to answer; it takes less than a second on a quiet machine.
@@ -34,7 +37,7 @@ type devVault struct {
 	binary string
 	keys   devVaultKeys
 	client *api.Client
-	run    *child
+	run    *child.Process
 }
 
 // devVaultKeys is keys.json. It is written before Vault is initialised, without keys: storage that is initialised then
@@ -55,11 +58,11 @@ func (d *dev) runVault(ctx context.Context, binary string) (address, token strin
 	if err := v.start(); err != nil {
 		return "", "", err
 	}
-	d.cleanup = append(d.cleanup, v.run.stop)
+	d.cleanup = append(d.cleanup, v.stop)
 	if err := v.unlock(ctx); err != nil {
 		return "", "", err
 	}
-	d.watch("Vault", v.run.done, "vault.log")
+	d.watch("Vault", v.run.Done(), "vault.log")
 	return v.keys.Address, v.keys.RootToken, nil
 }
 
@@ -130,16 +133,27 @@ func (v *devVault) start() error {
 	cmd.Stdout, cmd.Stderr = log, log
 	// Nothing else of the environment: VAULT_ variables would change what the server does.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + v.state.path("vault"), "TMPDIR=" + os.TempDir()}
-	if v.run, err = startChild(cmd); err != nil {
+	if v.run, err = child.Start(cmd, syscall.SIGTERM); err != nil {
 		return fmt.Errorf("cannot start Vault: %w", err)
 	}
 	v.client, err = api.NewClient(&api.Config{Address: v.keys.Address, Timeout: 10 * time.Second})
 	if err != nil {
-		return errors.Join(fmt.Errorf("cannot talk to Vault: %w", err), v.run.stop())
+		return errors.Join(fmt.Errorf("cannot talk to Vault: %w", err), v.stop())
 	}
 	v.client.ClearToken() // NewClient takes token and namespace from the environment, which may mean another Vault
 	v.client.ClearNamespace()
 	return nil
+}
+
+// stop asks the server to end and kills it if it takes too long.
+func (v *devVault) stop() error {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		_ = v.run.Signal(sig)
+		if v.run.EndsWithin(10 * time.Second) {
+			return nil
+		}
+	}
+	return fmt.Errorf("a program that gatehouse dev started does not stop: process %d", v.run.PID())
 }
 
 // unlock initialises the server at the first start, and unseals it.
@@ -195,7 +209,7 @@ func (v *devVault) await(ctx context.Context, what string, does func() bool) err
 	defer tick.Stop()
 	for !does() {
 		select {
-		case <-v.run.done:
+		case <-v.run.Done():
 			return fmt.Errorf("%s ended before it was ready: %s (its log is %s)", v.binary, v.lastWords(), v.state.path("vault.log"))
 		case <-ctx.Done():
 			return fmt.Errorf("%s did not %s within %s: %w (its log is %s)", v.binary, what, vaultStart, ctx.Err(), v.state.path("vault.log"))

@@ -73,13 +73,13 @@ func initdb(ctx context.Context, o Options, dir, password string, as account) er
 		return err
 	}
 	select {
-	case <-run.done:
+	case <-run.Done():
 	case <-ctx.Done():
-		run.signal(syscall.SIGKILL) // the server that it runs ends with its input
-		<-run.done
+		_ = run.Signal(syscall.SIGKILL) // the server that it runs ends with its input
+		<-run.Done()
 		return ctx.Err()
 	}
-	if run.err != nil {
+	if run.Err() != nil {
 		return fmt.Errorf("cannot make a Postgres cluster in %s: %s", o.Dir, run.output.last("error:", "FATAL:", "PANIC:"))
 	}
 	return nil

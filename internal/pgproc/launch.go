@@ -55,11 +55,10 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	cmd := exec.Command(filepath.Join(s.options.BinDir, "postgres"), append([]string{"-D", s.data()}, settings(s.options, s.port)...)...)
 	cmd.Dir = s.home
 	run, err := spawn(cmd, s.as, s.options.Log)
+	s.run = run
 	if err != nil {
-		s.run = &child{output: &tail{}, done: closed(), cmd: cmd}
 		return fmt.Errorf("cannot start Postgres: %w", err)
 	}
-	s.run = run
 	if err := s.await(ctx); err != nil {
 		_ = s.halt(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL)
 		return err
@@ -74,7 +73,7 @@ func (s *Server) await(ctx context.Context) error {
 	defer tick.Stop()
 	for !s.ready() {
 		select {
-		case <-s.run.done:
+		case <-s.run.Done():
 			return s.explain()
 		case <-ctx.Done():
 			return fmt.Errorf("the start of Postgres was given up: %w", ctx.Err())
@@ -92,7 +91,7 @@ func (s *Server) ready() bool {
 		return false
 	}
 	lines := strings.Split(string(raw), "\n")
-	return len(lines) > 7 && strings.TrimSpace(lines[0]) == strconv.Itoa(s.run.pid()) && strings.TrimSpace(lines[7]) == "ready"
+	return len(lines) > 7 && strings.TrimSpace(lines[0]) == strconv.Itoa(s.run.PID()) && strings.TrimSpace(lines[7]) == "ready"
 }
 
 // greet proves that the kept password opens the server.
@@ -116,10 +115,4 @@ func (s *Server) explain() error {
 	}
 	return fmt.Errorf("Postgres could not start on %s: %s; if this stays, delete %s to start afresh",
 		s.data(), s.run.output.last("PANIC:", "FATAL:", "could not "), s.options.Dir)
-}
-
-func closed() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
 }

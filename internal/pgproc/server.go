@@ -33,7 +33,7 @@ type Server struct {
 
 	mu   sync.Mutex // held for a whole Stop, Kill or Restart: they exclude each other
 	port int
-	run  *child
+	run  *program
 	lock *os.File
 }
 
@@ -108,10 +108,10 @@ func (s *Server) Dir() string { return s.options.Dir }
 func (s *Server) PID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.run == nil || !s.run.alive() {
+	if s.run == nil || !s.run.Alive() {
 		return 0
 	}
-	return s.run.pid()
+	return s.run.PID()
 }
 
 // Done is closed when the server that runs now has ended, for whatever reason.
@@ -123,7 +123,7 @@ func (s *Server) Done() <-chan struct{} {
 		close(ended)
 		return ended
 	}
-	return s.run.done
+	return s.run.Done()
 }
 
 // Stop shuts the server down: open transactions are rolled back and everything is on disk. When that takes too long the
@@ -170,8 +170,8 @@ func (s *Server) halt(signals ...syscall.Signal) error {
 	}
 	bound := 20 * time.Second
 	for _, sig := range signals {
-		s.run.signal(sig)
-		if s.run.waitFor(bound) {
+		_ = s.run.Signal(sig)
+		if s.run.EndsWithin(bound) {
 			return nil
 		}
 		bound = 5 * time.Second

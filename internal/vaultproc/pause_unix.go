@@ -34,7 +34,7 @@ func (s *Server) stopped() bool {
 	if s.proc == nil {
 		return true
 	}
-	tasks, _ := filepath.Glob(filepath.Join("/proc", strconv.Itoa(s.proc.cmd.Process.Pid), "task", "*", "stat"))
+	tasks, _ := filepath.Glob(filepath.Join("/proc", strconv.Itoa(s.proc.PID()), "task", "*", "stat"))
 	for _, task := range tasks {
 		stat, err := os.ReadFile(task)
 		if err != nil {
@@ -57,5 +57,5 @@ func (s *Server) signal(sig syscall.Signal) error {
 	if s.proc == nil {
 		return errors.New("vaultproc: the server does not run")
 	}
-	return s.proc.cmd.Process.Signal(sig)
+	return s.proc.Signal(sig)
 }

@@ -67,7 +67,7 @@ func (s *Server) PID() int {
 	if s.proc == nil {
 		return 0
 	}
-	return s.proc.cmd.Process.Pid
+	return s.proc.PID()
 }
 
 // Stop ends the server and removes its storage if Start made it. Stopping twice is no error.

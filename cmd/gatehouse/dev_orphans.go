@@ -6,53 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
-
-// child is a program that gatehouse dev runs. It is in a process group of its own: a Ctrl-C in the terminal goes to the
-// whole foreground group, and would stop it under requests that are still being answered.
-type child struct {
-	process *os.Process
-	done    chan struct{} // closed when the program has ended
-}
-
-// startChild starts the command on a thread that it keeps until the program has ended: the kernel sends the
-// parent-death signal when the thread that forked ends, and the Go runtime ends idle threads as it likes.
-func startChild(cmd *exec.Cmd) (*child, error) {
-	cmd.SysProcAttr = childAttributes()
-	c := &child{done: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		c.process = cmd.Process
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // why it ended is in its log
-			close(c.done)
-		}
-	}()
-	return c, <-started
-}
-
-// stop asks the program to end and kills it if it takes too long.
-func (c *child) stop() error {
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		_ = c.process.Signal(sig)
-		select {
-		case <-c.done:
-			return nil
-		case <-time.After(10 * time.Second):
-		}
-	}
-	return errors.New("a program that gatehouse dev started does not stop: process " + strconv.Itoa(c.process.Pid))
-}
 
 // stopOrphans ends programs that were started with this argument by a run that was killed before it could stop them.
 // The argument names a file of the state folder, and the caller holds that folder: nobody living needs them.
