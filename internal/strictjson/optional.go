@@ -13,12 +13,6 @@ type Optional[T any] struct {
 	Value T    // the zero value unless Set and not Null
 }
 
-// Some is an Optional with a value.
-func Some[T any](v T) Optional[T] { return Optional[T]{Set: true, Value: v} }
-
-// Null is an Optional that was null.
-func Null[T any]() Optional[T] { return Optional[T]{Set: true, Null: true} }
-
 // Get gives the value, if there is one.
 func (o Optional[T]) Get() (T, bool) { return o.Value, o.Set && !o.Null }
 

@@ -16,9 +16,9 @@ func TestOptionalTellsNullFromAbsent(t *testing.T) {
 		ptrIsNil bool
 	}{
 		{`{}`, Optional[string]{}, "before", true},
-		{`{"name":null}`, Null[string](), "", true},
-		{`{"name":""}`, Some(""), "", false},
-		{`{"name":"x"}`, Some("x"), "x", false},
+		{`{"name":null}`, Optional[string]{Set: true, Null: true}, "", true},
+		{`{"name":""}`, Optional[string]{Set: true}, "", false},
+		{`{"name":"x"}`, Optional[string]{Set: true, Value: "x"}, "x", false},
 	} {
 		var strict, std put
 		if err := Decode([]byte(c.in), &strict); err != nil {
