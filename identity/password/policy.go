@@ -82,14 +82,6 @@ func (e *WeakError) Error() string {
 // Unwrap makes errors.Is(err, ErrWeak) true.
 func (e *WeakError) Unwrap() error { return ErrWeak }
 
-// Validate answers whether the policy may be stored for a tenant.
-func (p Policy) Validate() error {
-	if p.MinLength < FloorMinLength || p.MinLength > CeilMinLength {
-		return fmt.Errorf("password: minimum length %d is not within %d to %d", p.MinLength, FloorMinLength, CeilMinLength)
-	}
-	return nil
-}
-
 // Check judges a new password and answers nil, a *WeakError with all reasons at once, or the error of the filter of
 // breaches. There are no rules about kinds of characters.
 func (p Policy) Check(pw Password, w Words) error {
@@ -121,7 +113,7 @@ func (p Policy) Check(pw Password, w Words) error {
 	return weak
 }
 
-// min keeps the bounds even for a value that Validate never saw, so that a damaged row cannot weaken the rule.
+// min keeps the bounds even for a value that the settings would refuse, so that a damaged row cannot weaken the rule.
 func (p Policy) min() int {
 	if p.MinLength == 0 {
 		return DefaultMinLength

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/identity/password/blocklist"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // distinct is n characters that nothing but their number is to be said of.
@@ -150,10 +151,18 @@ func FuzzPolicy(f *testing.F) {
 	})
 }
 
-func TestPolicyValidate(t *testing.T) {
-	for n, want := range map[int]bool{-1: false, 0: false, 7: false, 8: true, 15: true, 64: true, 65: false} {
-		if got := (Policy{MinLength: n}).Validate() == nil; got != want {
-			t.Errorf("%d: allowed %v", n, got)
+// The settings are left of this package and say the bounds themselves.
+func TestTheSettingsKeepTheBoundsOfThePolicy(t *testing.T) {
+	for n, want := range map[int]bool{
+		-1: false, 0: false, FloorMinLength - 1: false, FloorMinLength: true, DefaultMinLength: true, CeilMinLength: true, CeilMinLength + 1: false,
+	} {
+		var s settings.Settings
+		s.Password.MinLength = &n
+		if bad := s.Check()["password.min_length"]; (bad == "") != want {
+			t.Errorf("%d: %q", n, bad)
 		}
+	}
+	if n := (settings.Settings{}).MinLength(); n != DefaultMinLength {
+		t.Errorf("%d where the tenant has set none", n)
 	}
 }
