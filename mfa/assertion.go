@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -45,9 +44,8 @@ func (d *Desk) BeginAssertion(ctx context.Context, t tenancy.Tenant, challenge s
 	return requestOptions(c, usable), d.keepCeremony(ctx, t, a.hash, c)
 }
 
-func (d *Desk) keepCeremony(ctx context.Context, t tenancy.Tenant, hash []byte, c ceremony) (err error) {
-	batched := d.DB.InBatch(ctx, t, func(b *tenancy.Batch) { err = writeCeremony(b, hash, c) })
-	return errors.Join(err, batched)
+func (d *Desk) keepCeremony(ctx context.Context, t tenancy.Tenant, hash []byte, c ceremony) error {
+	return d.DB.InBatch(ctx, t, func(b *tenancy.Batch) { writeCeremony(b, hash, c) })
 }
 
 // asked is the ceremony kept with a challenge; the zero ceremony where nothing was asked yet.

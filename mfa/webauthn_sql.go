@@ -38,12 +38,13 @@ func readCredentialOfChallenge(b *tenancy.Batch, hash, credentialID []byte, into
 }
 
 // writeCeremony replaces what a browser was asked for before.
-func writeCeremony(b *tenancy.Batch, hash []byte, c ceremony) error {
+func writeCeremony(b *tenancy.Batch, hash []byte, c ceremony) {
 	text, err := json.Marshal(c)
-	if err == nil {
-		b.Queue(`update challenges set ceremony = $2 where id_hash = $1`, hash, string(text))
+	if err != nil {
+		b.Fail(err)
+		return
 	}
-	return err
+	b.Queue(`update challenges set ceremony = $2 where id_hash = $1`, hash, string(text))
 }
 
 // takeRegistration spends a registration, if it is still the one that was answered.
