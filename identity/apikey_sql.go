@@ -42,11 +42,10 @@ func useAPIKey(b *tenancy.Batch, hash []byte, now time.Time, into **APIKey) {
 	b.Queue(`select `+apiKeyColumns+` from api_keys where key_hash = $1 and (expires_at is null or expires_at > $2)`, hash, now).
 		Query(func(rows pgx.Rows) error {
 			k, err := pgx.CollectExactlyOneRow(rows, scanAPIKey)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
+			if err == nil {
+				*into = &k
 			}
-			*into = &k
-			return err
+			return tenancy.OrNone(err)
 		})
 }
 

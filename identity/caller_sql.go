@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,13 +17,10 @@ func readSession(b *tenancy.Batch, s id.Session, u id.User, now time.Time, into 
 		QueryRow(func(row pgx.Row) error {
 			var found Session
 			user, err := scanUser(row, &into.credentialVersion, &found.ID, &found.AMR, &found.ACR, &found.AuthTime, &found.Expires)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
-			}
 			if err == nil {
 				found.User = user.ID
 				into.User, into.Session = &user, &found
 			}
-			return err
+			return tenancy.OrNone(err)
 		})
 }

@@ -2,9 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -14,8 +11,5 @@ import (
 // is no such user.
 func greeting(ctx context.Context, tx tenancy.Tx, u id.User) (name, locale string, err error) {
 	err = tx.QueryRow(ctx, `select coalesce(nullif(display_name, ''), name), coalesce(locale, '') from users where id = $1`, u).Scan(&name, &locale)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", "", nil
-	}
-	return name, locale, err
+	return name, locale, tenancy.OrNone(err)
 }

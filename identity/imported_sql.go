@@ -1,8 +1,6 @@
 package identity
 
 import (
-	"errors"
-
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -12,10 +10,6 @@ import (
 // alone; its condition has to be found here in the same words.
 func readImported(b *tenancy.Batch, into *string) {
 	b.Queue(`select password_hash from users where password_hash like '$sealed$%' order by id limit 1`).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(into)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
+		return tenancy.OrNone(row.Scan(into))
 	})
 }

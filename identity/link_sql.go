@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,10 +30,8 @@ func mintLink(ctx context.Context, tx tenancy.Tx, l link, hash []byte, m mintedF
 		where case when l.mail_id = excluded.mail_id then l.spent_at is null else l.requested_at <= excluded.requested_at end
 		returning (select mail_id from before) is distinct from $7`,
 		l.User, l.Purpose, hash, l.Address, l.NewAddress, l.Session, [16]byte(m.mail), m.requested, l.Expires).Scan(&first)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, false, nil
-	}
-	return err == nil, first, err
+	err = tenancy.Found(err, &minted)
+	return minted, first, err
 }
 
 func readLink(b *tenancy.Batch, into *opened, found *bool) {
@@ -43,11 +40,8 @@ func readLink(b *tenancy.Batch, into *opened, found *bool) {
 		QueryRow(func(row pgx.Row) error {
 			l := &into.link
 			u, err := scanUser(row, &l.Purpose, &l.Address, &l.NewAddress, &l.Session, &l.Expires, &l.Spent)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
-			}
-			into.user, l.User, *found = u, u.ID, err == nil
-			return err
+			into.user, l.User = u, u.ID
+			return tenancy.Found(err, found)
 		})
 }
 

@@ -1,8 +1,6 @@
 package identity
 
 import (
-	"errors"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -26,11 +24,10 @@ const selectAccount = `select ` + userColumns + `, coalesce(password_hash, ''), 
 
 func (a *account) scan(row pgx.Row) error {
 	u, err := scanUser(row, &a.Hash, &a.CredentialVersion)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
+	if err == nil {
+		a.User = u
 	}
-	a.User = u
-	return err
+	return tenancy.OrNone(err)
 }
 
 // One login in sweepEvery sweeps, by chance, and takes away many times what so many logins bring: each sweep is two
@@ -70,11 +67,7 @@ func writeSession(b *tenancy.Batch, s Session, a account, p Proof, most int, wri
 // readExpiry leaves s as it is where there is no such session.
 func readExpiry(b *tenancy.Batch, s *Session) {
 	b.Queue(`select expires_at from sessions where id = $1`, s.ID).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&s.Expires)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
+		return tenancy.OrNone(row.Scan(&s.Expires))
 	})
 }
 
@@ -87,12 +80,7 @@ func raiseSession(b *tenancy.Batch, s *Session, p Proof, written *bool) {
 		returning s.created_at, s.expires_at, s.refresh_expires_at, s.refresh_seed, s.refresh_generation`,
 		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.Refreshed, s.RefreshExpires, s.seed, p.CredentialVersion).
 		QueryRow(func(row pgx.Row) error {
-			err := row.Scan(&s.Created, &s.Expires, &s.RefreshExpires, &s.seed, &s.generation)
-			*written = err == nil
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
-			}
-			return err
+			return tenancy.Found(row.Scan(&s.Created, &s.Expires, &s.RefreshExpires, &s.seed, &s.generation), written)
 		})
 }
 

@@ -1,8 +1,6 @@
 package identity
 
 import (
-	"errors"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -18,26 +16,17 @@ import (
 func readRenewable(b *tenancy.Batch, session id.Session, a *account, s *Session) {
 	b.Queue(`select id, user_id, amr, acr, auth_time, created_at, expires_at, coalesce(refreshed_at, created_at), refresh_expires_at,
 			refresh_seed, refresh_generation from sessions where id = $1`, session).
-		QueryRow(optional(func(row pgx.Row) error {
-			return row.Scan(&s.ID, &s.User, &s.AMR, &s.ACR, &s.AuthTime, &s.Created, &s.Expires, &s.Refreshed, &s.RefreshExpires,
-				&s.seed, &s.generation)
-		}))
+		QueryRow(func(row pgx.Row) error {
+			return tenancy.OrNone(row.Scan(&s.ID, &s.User, &s.AMR, &s.ACR, &s.AuthTime, &s.Created, &s.Expires, &s.Refreshed, &s.RefreshExpires,
+				&s.seed, &s.generation))
+		})
 	b.Queue(`select id, email, name, roles, active, email_verified, factors, created_at, credential_version
 		from users where id = (select user_id from sessions where id = $1)`, session).
-		QueryRow(optional(func(row pgx.Row) error {
+		QueryRow(func(row pgx.Row) error {
 			u := &a.User
-			return row.Scan(&u.ID, &u.Email, &u.Name, &u.Roles, &u.Active, &u.EmailVerified, &u.Factors, &u.CreatedAt, &a.CredentialVersion)
-		}))
-}
-
-// optional makes the absence of the row no error.
-func optional(scan func(pgx.Row) error) func(pgx.Row) error {
-	return func(row pgx.Row) error {
-		if err := scan(row); !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-		return nil
-	}
+			return tenancy.OrNone(row.Scan(&u.ID, &u.Email, &u.Name, &u.Roles, &u.Active, &u.EmailVerified, &u.Factors, &u.CreatedAt,
+				&a.CredentialVersion))
+		})
 }
 
 // rotateSession makes the session what next says, if its newest token is still the one before. The race it closes: fifty
@@ -57,5 +46,7 @@ func rotateSession(b *tenancy.Batch, next Session, a account, rotated *bool) {
 func readRotated(b *tenancy.Batch, session id.Session, a account, s *Session) {
 	b.Queue(`select s.refresh_generation, s.refreshed_at, s.refresh_expires_at from sessions s join users u on u.id = s.user_id
 		where s.id = $1 and u.id = $2 and u.active and u.email_verified and u.credential_version = $3`, session, a.User.ID, a.CredentialVersion).
-		QueryRow(optional(func(row pgx.Row) error { return row.Scan(&s.generation, &s.Refreshed, &s.RefreshExpires) }))
+		QueryRow(func(row pgx.Row) error {
+			return tenancy.OrNone(row.Scan(&s.generation, &s.Refreshed, &s.RefreshExpires))
+		})
 }

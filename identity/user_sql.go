@@ -47,11 +47,10 @@ func insertUser(ctx context.Context, tx tenancy.Tx, u User, hash password.Hash) 
 func readUser(b *tenancy.Batch, u id.User, into **User) {
 	b.Queue(`select `+userColumns+`, avatar from users where id = $1`, u).QueryRow(func(row pgx.Row) error {
 		found, err := scanShown(row)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
+		if err == nil {
+			*into = &found
 		}
-		*into = &found
-		return err
+		return tenancy.OrNone(err)
 	})
 }
 

@@ -18,7 +18,7 @@ func remainingBackupCodes(ctx context.Context, tx tenancy.Tx, u id.User) (n int,
 // readBackupSet is the set that the codes of a challenge's user are of; the zero UUID where there are none.
 func readBackupSet(b *tenancy.Batch, hash []byte, into *uuid.UUID) {
 	b.Queue(`select set_id from backup_codes where user_id = (select user_id from challenges where id_hash = $1) limit 1`, hash).
-		QueryRow(optional(func(row pgx.Row) error { return row.Scan((*[16]byte)(into)) }, new(bool)))
+		QueryRow(func(row pgx.Row) error { return tenancy.OrNone(row.Scan((*[16]byte)(into))) })
 }
 
 func replaceBackupCodes(ctx context.Context, tx tenancy.Tx, u id.User, s backupSet) error {

@@ -2,7 +2,6 @@ package mfa
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -46,19 +45,7 @@ func (c *challenge) scan(row pgx.Row) error {
 
 func readChallenge(b *tenancy.Batch, hash []byte, now time.Time, into *challenge, found *bool) {
 	b.Queue(`select `+challengeColumns+` from challenges where id_hash = $1 and expires_at > $2 and tries < $3`, hash, now, challengeTries).
-		QueryRow(optional(into.scan, found))
-}
-
-// optional makes the absence of the row a fact and not an error.
-func optional(scan func(pgx.Row) error, found *bool) func(pgx.Row) error {
-	return func(row pgx.Row) error {
-		err := scan(row)
-		*found = err == nil
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
-	}
+		QueryRow(func(row pgx.Row) error { return tenancy.Found(into.scan(row), found) })
 }
 
 var countTrySQL = `with c as (
@@ -79,7 +66,7 @@ var countTrySQL = `with c as (
 // comes in a time of waiting is neither counted nor looked at.
 func countTry(b *tenancy.Batch, hash []byte, purposes []purpose, kinds []string, now time.Time, into *challenge, counted *bool) {
 	b.Queue(countTrySQL, hash, purposes, kinds, now, challengeTries, guessing.MaxConsecutive).
-		QueryRow(optional(into.scan, counted))
+		QueryRow(func(row pgx.Row) error { return tenancy.Found(into.scan(row), counted) })
 }
 
 func uncountTry(b *tenancy.Batch, hash []byte, p identity.Proof) {
@@ -92,7 +79,9 @@ func uncountTry(b *tenancy.Batch, hash []byte, p identity.Proof) {
 func readGuard(b *tenancy.Batch, hash []byte, purposes []purpose, kinds []string, now time.Time, into *guard) {
 	b.Queue(`select coalesce(f.blocked_until, 'epoch'), coalesce(f.consecutive, 0) from challenges c left join factor_failures f on f.user_id = c.user_id
 		where c.id_hash = $1 and c.purpose = any($2) and c.methods && $3 and c.expires_at > $4 and c.tries < $5`, hash, purposes, kinds, now, challengeTries).
-		QueryRow(optional(func(row pgx.Row) error { return row.Scan(&into.blockedUntil, &into.consecutive) }, &into.open))
+		QueryRow(func(row pgx.Row) error {
+			return tenancy.Found(row.Scan(&into.blockedUntil, &into.consecutive), &into.open)
+		})
 }
 
 // statement is SQL with its arguments; its placeholders begin at $2.

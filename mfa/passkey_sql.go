@@ -15,9 +15,9 @@ func readPasskeyHolder(b *tenancy.Batch, credentialID []byte, into *passkeyHolde
 	b.Queue(`select `+recordColumns+`, u.id, u.active and u.email_verified, u.credential_version
 		from factors f join users u on u.id = f.user_id
 		where f.credential_id = $1 and f.method_type = 'webauthn_passkey' and f.confirmed_at is not null`, credentialID).
-		QueryRow(optional(func(row pgx.Row) error {
-			return into.scan(row, &into.user, &into.maySignIn, &into.credentialVersion)
-		}, new(bool)))
+		QueryRow(func(row pgx.Row) error {
+			return tenancy.OrNone(into.scan(row, &into.user, &into.maySignIn, &into.credentialVersion))
+		})
 }
 
 // clockSkew is how far apart the clocks of replicas may be: the mark of a used challenge outlives the challenge by it.

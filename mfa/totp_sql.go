@@ -23,14 +23,13 @@ func insertTOTP(ctx context.Context, tx tenancy.Tx, u id.User, f totpFactor, now
 const totpColumns = `id, secret, coalesce(last_step, 0)`
 
 func scanTOTP(into **totpFactor) func(pgx.Row) error {
-	var f totpFactor
-	var found bool
 	return func(row pgx.Row) error {
-		err := optional(func(row pgx.Row) error { return row.Scan(&f.id, &f.sealed, &f.lastStep) }, &found)(row)
-		if found {
+		var f totpFactor
+		err := row.Scan(&f.id, &f.sealed, &f.lastStep)
+		if err == nil {
 			*into = &f
 		}
-		return err
+		return tenancy.OrNone(err)
 	}
 }
 

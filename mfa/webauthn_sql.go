@@ -34,7 +34,7 @@ func readCredentials(b *tenancy.Batch, u id.User, into *[]credential) {
 func readCredentialOfChallenge(b *tenancy.Batch, hash, credentialID []byte, into *credential) {
 	b.Queue(`select `+recordColumns+` from factors f where f.credential_id = $2 and f.confirmed_at is not null
 		and f.user_id = (select user_id from challenges where id_hash = $1)`, hash, credentialID).
-		QueryRow(optional(func(row pgx.Row) error { return into.scan(row) }, new(bool)))
+		QueryRow(func(row pgx.Row) error { return tenancy.OrNone(into.scan(row)) })
 }
 
 // writeCeremony replaces what a browser was asked for before.

@@ -2,7 +2,6 @@ package tenancy
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,10 +17,7 @@ type querier interface {
 func readAnswer(ctx context.Context, tx querier, s slot) (sealed string, err error) {
 	err = tx.QueryRow(ctx, `select answer from idempotency_keys where scope = $1 and key_hash = $2 and created_at > $3`,
 		s.scope, s.keyHash, s.now.Add(-keep)).Scan(&sealed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
-	}
-	return sealed, err
+	return sealed, OrNone(err)
 }
 
 // claimAnswer files the answer if the slot is free or expired, else returns the one filed earlier. It also sweeps a few

@@ -3,7 +3,6 @@ package guessing
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -41,12 +40,7 @@ var countTrySQL = `with open as (
 // password is looked at. Fifty at once queue up at the account's row, and each sees what the one before has left of it.
 func countTry(b *tenancy.Batch, y *Try, address string, counted *bool) {
 	b.Queue(countTrySQL, y.account, address, keysOf(y.windows), y.at, MaxConsecutive).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&y.account, &y.failures, &y.consecutive)
-		*counted = err == nil
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
+		return tenancy.Found(row.Scan(&y.account, &y.failures, &y.consecutive), counted)
 	})
 }
 
