@@ -45,8 +45,8 @@ func (g *Guard) Streaming(s Scope, h CallerHandler) rest.Handler {
 	return rest.Limits{Body: -1, Time: -1}.Apply(g.Admin(s, h))
 }
 
-// still admits the caller of a stream again. Its body is not read for that.
-func (g *Guard) still(r *http.Request, s Scope) error {
+// Still admits the caller of a stream again. Its body is not read for that.
+func (g *Guard) Still(r *http.Request, s Scope) error {
 	t, err := g.Front.Tenant(r)
 	if err != nil {
 		return err

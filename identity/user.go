@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -45,7 +44,6 @@ type User struct {
 // Users is the administration of a tenant's users.
 type Users struct {
 	UsersOptions
-	imports importSlots
 }
 
 // UsersOptions configures NewUsers.
@@ -58,9 +56,7 @@ type UsersOptions struct {
 	Settings *settings.Store
 	Hosts    *tenancy.PerTenant[[]tenancy.Host]
 	Breaches password.Breaches // nil: none
-	Imported *Imported
 	Now      func() time.Time
-	Log      *slog.Logger
 }
 
 // NewUsers makes a Users.

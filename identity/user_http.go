@@ -22,7 +22,6 @@ func (s *Users) Mount(r *mux.Router, g *Guard) {
 		http.MethodGet:  g.Admin(read, s.list),
 		http.MethodPost: g.Admin(write, s.create),
 	})
-	r.Handle("/v1/users/import", rest.Methods{http.MethodPost: s.importing(g, write)})
 	r.Handle("/v1/users/{id}", rest.Methods{
 		http.MethodGet:    g.Admin(read, s.show),
 		http.MethodPut:    g.Admin(write, s.update),

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/identity/transfer"
 )
 
 func userImport(p process) *cobra.Command {
@@ -35,12 +36,12 @@ func userImport(p process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		counts, err := pl.users.Import(ctx, identity.Operator(t), identity.Importing{
+		counts, err := pl.transfers.Import(ctx, identity.Operator(t), transfer.Importing{
 			In: bar, Vouch: true,
 			Still: func(context.Context) error { return nil },
-			Out: func(results []identity.ImportResult) error {
+			Out: func(results []transfer.ImportResult) error {
 				for _, r := range results {
-					if r.Status == identity.ImportError {
+					if r.Status == transfer.ImportError {
 						bar.clear()
 						fmt.Fprintf(p.stdout, "line %d: %s\n", r.Line, r.Message)
 					}
@@ -86,7 +87,7 @@ func userExport(p process) *cobra.Command {
 		lines := bufio.NewWriter(out)
 		write := json.NewEncoder(lines)
 		write.SetEscapeHTML(false)
-		kept, err := pl.users.Export(ctx, t, hashes, func(l identity.ExportLine) error { return write.Encode(l) })
+		kept, err := pl.transfers.Export(ctx, t, hashes, func(l transfer.ExportLine) error { return write.Encode(l) })
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/identity/transfer"
 	"github.com/gatehouse-id/gatehouse/mfa"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
@@ -45,6 +46,7 @@ type platform struct {
 	sessions   *identity.Sessions
 	guard      *identity.Guard
 	users      *identity.Users
+	transfers  *transfer.Transfers
 	profiles   *identity.Profiles
 	links      *identity.Links
 	apiKeys    *identity.APIKeys
@@ -112,7 +114,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	if err != nil {
 		return nil, err
 	}
-	imported := identity.NewImported(p.db, p.directory, p.custodian)
+	imported := transfer.NewImported(p.db, p.directory, p.custodian)
 	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams).WithImports(imported)
 	p.throttle = guessing.NewThrottle(guessing.ThrottleOptions{DB: p.db, Keys: p.custodian, Now: now})
 	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
@@ -121,7 +123,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}
 	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
-		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Imported: imported, Breaches: breaches, Now: now, Log: log})
+		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Breaches: breaches, Now: now})
+	p.transfers = transfer.New(transfer.Options{DB: p.db, Imported: imported, Now: now, Log: log})
 	p.profiles = &identity.Profiles{DB: p.db, Now: now}
 	p.links = identity.NewLinks(identity.LinksOptions{DB: p.db, Users: p.users, Logins: p.logins, Throttle: p.throttle, Now: now})
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}

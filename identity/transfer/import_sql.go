@@ -1,9 +1,10 @@
-package identity
+package transfer
 
 import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -17,7 +18,7 @@ type importRows struct {
 	verified              []bool
 }
 
-func (r *importRows) add(u User, hash password.Hash) {
+func (r *importRows) add(u identity.User, hash password.Hash) {
 	r.ids = append(r.ids, u.ID)
 	r.emails, r.names, r.hashes = append(r.emails, string(u.Email)), append(r.names, u.Name), append(r.hashes, string(hash))
 	r.verified = append(r.verified, u.EmailVerified)
@@ -27,8 +28,8 @@ func (r *importRows) add(u User, hash password.Hash) {
 // added, or another. Somebody may take an address between the two statements' snapshots and the check before them; the
 // insert gives way to them, and the second statement sees them. Two that add the same people go through them in one order, or
 // each would wait for an address that the other has just written.
-func importUsers(ctx context.Context, tx tenancy.Tx, r *importRows) (map[Email]id.User, error) {
-	have := make(map[Email]id.User, len(r.ids))
+func importUsers(ctx context.Context, tx tenancy.Tx, r *importRows) (map[identity.Email]id.User, error) {
+	have := make(map[identity.Email]id.User, len(r.ids))
 	if len(r.ids) == 0 {
 		return have, nil
 	}
@@ -45,7 +46,7 @@ func importUsers(ctx context.Context, tx tenancy.Tx, r *importRows) (map[Email]i
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var e Email
+		var e identity.Email
 		var u id.User
 		if err := rows.Scan(&e, &u); err != nil {
 			return nil, err

@@ -1,4 +1,4 @@
-package identity
+package transfer
 
 import (
 	"context"
@@ -82,11 +82,11 @@ func (i *Imported) open(ctx context.Context, t tenancy.Tenant, u id.User, sealed
 	kind, text, _ := strings.Cut(strings.TrimPrefix(string(sealed), password.SealedPrefix), "$")
 	b, err := b64.DecodeString(text)
 	if err != nil || len(b) < key.NonceSize() {
-		return foreign.Hash{}, errors.New("identity: an imported hash is malformed")
+		return foreign.Hash{}, errors.New("transfer: an imported hash is malformed")
 	}
 	plain, err := key.Open(nil, b[:key.NonceSize()], b[key.NonceSize():], boundTo(t.ID, u, foreign.Kind(kind)))
 	if err != nil {
-		return foreign.Hash{}, errors.New("identity: an imported hash is not the one that was sealed for this user")
+		return foreign.Hash{}, errors.New("transfer: an imported hash is not the one that was sealed for this user")
 	}
 	return foreign.Parse(string(plain))
 }

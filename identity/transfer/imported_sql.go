@@ -1,4 +1,4 @@
-package identity
+package transfer
 
 import (
 	"github.com/jackc/pgx/v5"

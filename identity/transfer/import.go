@@ -1,4 +1,17 @@
-package identity
+// Package transfer brings a tenant's users from other systems, with what those made of their passwords, and gives them out
+// again.
+//
+// An import is a stream of lines, one user each, and one result for each line:
+//
+//	read --line--> parse --candidate--> batch of up to 500 --one transaction--> results
+//	(a goroutine)                       (or what has come within 10 ms)
+//
+// Neither the lines nor the results are kept, so its size is bounded by the batch. What is in has been committed before
+// its result is told. An import that ended early is repeated from its start: who is there already is told to exist.
+//
+// An export is lines that Import takes. How the hashes that other systems made are kept is known here (Imported), and how they
+// are verified in password; what an address is, and who may import, is identity's.
+package transfer
 
 import (
 	"context"
@@ -8,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/identity/password/foreign"
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -16,13 +30,22 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 )
 
-// An import is a stream of lines, one user each, and one result for each line:
-//
-//	read --line--> parse --candidate--> batch of up to 500 --one transaction--> results
-//	(a goroutine)                       (or what has come within 10 ms)
-//
-// Neither the lines nor the results are kept, so its size is bounded by the batch. What is in has been committed before
-// its result is told. An import that ended early is repeated from its start: who is there already is told to exist.
+// Transfers brings a tenant's users here from other systems, and gives them out again.
+type Transfers struct {
+	Options
+	imports importSlots
+}
+
+// Options configures New.
+type Options struct {
+	DB       *tenancy.DB
+	Imported *Imported
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// New makes a Transfers.
+func New(o Options) *Transfers { return &Transfers{Options: o} }
 
 // Importing is what an import is made of.
 type Importing struct {
@@ -48,7 +71,7 @@ const (
 // ImportResult is what became of one line. Of a user who exists it tells the id; nothing of theirs was changed.
 type ImportResult struct {
 	Line    int
-	Email   Email
+	Email   identity.Email
 	ID      id.User
 	Status  ImportStatus
 	Code    string
@@ -75,7 +98,7 @@ func (c *ImportCounts) add(results []ImportResult) {
 // candidate is a line that was read: a user to be, or why not.
 type candidate struct {
 	line   int
-	user   User
+	user   identity.User
 	hash   *foreign.Hash
 	reason string // why the line is refused; empty when it is not
 }
@@ -126,7 +149,7 @@ const (
 
 // Import adds users, with the password hashes other systems made of their passwords. Everyone has the role user. Errors end
 // it early; what Out was told before them has happened.
-func (s *Users) Import(ctx context.Context, by Caller, im Importing) (counts ImportCounts, err error) {
+func (s *Transfers) Import(ctx context.Context, by identity.Caller, im Importing) (counts ImportCounts, err error) {
 	release, err := s.imports.take(by.Tenant.ID)
 	if err != nil {
 		return counts, err
@@ -183,7 +206,7 @@ func batches(lines <-chan candidate) func(yield func([]candidate) bool) {
 }
 
 // importBatch writes the users of a batch in one transaction. A line that is refused takes no other with it.
-func (s *Users) importBatch(ctx context.Context, t tenancy.Tenant, batch []candidate) ([]ImportResult, error) {
+func (s *Transfers) importBatch(ctx context.Context, t tenancy.Tenant, batch []candidate) ([]ImportResult, error) {
 	seal, err := s.Imported.sealer(ctx, t.ID)
 	if err != nil {
 		return nil, err
@@ -202,7 +225,7 @@ func (s *Users) importBatch(ctx context.Context, t tenancy.Tenant, batch []candi
 		rows.add(c.user, hash)
 	}
 	announce = announce && s.Imported.undecided(ctx, t)
-	var ids map[Email]id.User
+	var ids map[identity.Email]id.User
 	err = s.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) (err error) {
 		if ids, err = importUsers(ctx, tx, rows); err != nil || !announce {
 			return err
@@ -226,7 +249,7 @@ func (i *Imported) undecided(ctx context.Context, t tenancy.Tenant) bool {
 }
 
 // result is what became of the line, when these are the users with the addresses of its batch.
-func (c candidate) result(ids map[Email]id.User) ImportResult {
+func (c candidate) result(ids map[identity.Email]id.User) ImportResult {
 	r := ImportResult{Line: c.line, Email: c.user.Email}
 	switch {
 	case c.reason != "":
@@ -241,7 +264,7 @@ func (c candidate) result(ids map[Email]id.User) ImportResult {
 
 // recordImport notes in the audit log what an import came to, also one that was given up: its client may be gone, and the
 // users are there.
-func (s *Users) recordImport(ctx context.Context, by Caller, c ImportCounts, failed error) {
+func (s *Transfers) recordImport(ctx context.Context, by identity.Caller, c ImportCounts, failed error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	e := audit.Event{Action: "users.imported", Actor: by.Actor(), At: s.Now()}.

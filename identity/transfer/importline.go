@@ -1,4 +1,4 @@
-package identity
+package transfer
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/identity/password/foreign"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/strictjson"
@@ -104,15 +105,15 @@ func parseLine(n int, line []byte, vouch bool) candidate {
 }
 
 // read adds to bad what breaks a rule, unless it has the wrong type already.
-func (l importLine) read(bad map[string]string, vouch bool) (u User, hash *foreign.Hash) {
+func (l importLine) read(bad map[string]string, vouch bool) (u identity.User, hash *foreign.Hash) {
 	check := func(field string, err error) {
 		if _, known := bad[field]; err != nil && !known {
 			bad[field] = err.Error()
 		}
 	}
 	var err error
-	u = User{ID: id.NewUser(), Roles: []Role{RoleUser}, AuthProvider: ProviderLocal, Active: true}
-	u.Email, err = ParseEmail(l.Email)
+	u = identity.User{ID: id.NewUser()}
+	u.Email, err = identity.ParseEmail(l.Email)
 	check("email", err)
 	u.Name, err = tenancy.ParseName(l.Name)
 	check("name", err)

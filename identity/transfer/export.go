@@ -1,8 +1,9 @@
-package identity
+package transfer
 
 import (
 	"context"
 
+	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -10,10 +11,10 @@ import (
 
 // ExportLine is a user as Import takes one.
 type ExportLine struct {
-	Email         Email  `json:"email"`
-	Name          string `json:"name"`
-	EmailVerified bool   `json:"email_verified"`
-	PasswordHash  string `json:"password_hash,omitempty"`
+	Email         identity.Email `json:"email"`
+	Name          string         `json:"name"`
+	EmailVerified bool           `json:"email_verified"`
+	PasswordHash  string         `json:"password_hash,omitempty"`
 }
 
 // exported is a row of an export.
@@ -29,7 +30,7 @@ const exportPage = 500
 // Export gives out every user in the order they were made; with hashes also those password hashes that other systems made
 // and that others can verify again. Ours have a key that never leaves custody and are worth nothing anywhere else: of how
 // many users they were left out is kept.
-func (s *Users) Export(ctx context.Context, t tenancy.Tenant, hashes bool, out func(ExportLine) error) (kept int, err error) {
+func (s *Transfers) Export(ctx context.Context, t tenancy.Tenant, hashes bool, out func(ExportLine) error) (kept int, err error) {
 	var after id.User
 	for {
 		var page []exported
