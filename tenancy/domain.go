@@ -69,12 +69,12 @@ type DomainsOptions struct {
 // NewDomains makes a Domains.
 func NewDomains(o DomainsOptions) *Domains { return &Domains{o} }
 
-// Claim records that a tenant claims a name. Errors: 400 for a name of the platform; 409 domain_taken where the tenant
+// Claim records that a tenant claims a name that ParseClaim takes. Errors: 400 for a name of the platform; 409 domain_taken where the tenant
 // has claimed it before or another tenant has proved it; 409 too_many_domains.
 func (s *Domains) Claim(ctx context.Context, t Tenant, op Operation, h Host, uses []Use, render func(Domain) any) (json.RawMessage, error) {
 	told := s.Outbox.bundle()
 	body, err := s.Repeat.createInDirectory(ctx, t, op, func(context.Context) (any, func(context.Context, directoryTx) error, error) {
-		if s.platforms(h) {
+		if s.platforms(h, uses) {
 			return nil, nil, problem.Field("domain", "belongs to the platform")
 		}
 		d := newDomain(t.ID, h, uses, s.Now().UTC().Truncate(time.Microsecond))
@@ -101,13 +101,6 @@ func (s *Domains) Claim(ctx context.Context, t Tenant, op Operation, h Host, use
 // event is something that happened to the domain.
 func (d Domain) event(a Action, by Actor, at time.Time) Event {
 	return Event{Action: a, Actor: by, ResourceType: "domain", ResourceID: d.ID.String(), At: at}.With("domain", d.Domain)
-}
-
-func (s *Domains) platforms(h Host) bool {
-	if s.Unproved != "" && h != s.Unproved && h.Within(s.Unproved) {
-		return false
-	}
-	return slices.ContainsFunc(s.Platform, h.Within)
 }
 
 // Outcome of an attempt to prove a domain.
@@ -154,7 +147,7 @@ func (s *Domains) Verify(ctx context.Context, by Admitted, domain id.Domain) (Ou
 
 // prove answers why the domain is not proved, or "".
 func (s *Domains) prove(ctx context.Context, d Domain) string {
-	if s.Unproved != "" && d.Domain.Within(s.Unproved) {
+	if s.unproved(d.Domain) {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)

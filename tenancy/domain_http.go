@@ -52,10 +52,8 @@ type claimRequest struct {
 func (c *claimRequest) Validate() map[string]string {
 	bad := map[string]string{}
 	var err error
-	if c.host, err = ParseDomain(c.Domain); err != nil {
+	if c.host, err = ParseClaim(c.Domain); err != nil {
 		bad["domain"] = err.Error()
-	} else if len(Domain{Domain: c.host}.RecordName()) > 253 {
-		bad["domain"] = "is too long: there is no room for the name of the record that proves it"
 	}
 	if c.Uses == nil {
 		c.Uses = []Use{UseHost}

@@ -418,6 +418,16 @@ func TestNobodyClaimsAPlatformsName(t *testing.T) {
 	for _, h := range []Host{"notid.example", "id.example.com", "xid.example"} {
 		claimed(t, s, tenant, h)
 	}
+	above := *s
+	above.Platform = []Host{"id.eu.corp.example"}
+	for uses, code := range map[*[]Use]string{{UseHost}: "invalid_request", {UseEmail, UseHost}: "invalid_request", {UseEmail}: "ok"} {
+		for _, h := range []Host{"eu.corp.example", "corp.example"} {
+			if _, err := above.Claim(t.Context(), tenant, Operation{}, h, *uses, func(Domain) any { return nil }); codeOf(err) != code {
+				t.Errorf("%s, above the platform's host, for %v: %v", h, *uses, err)
+			}
+		}
+	}
+	claimed(t, &above, tenant, "us.corp.example")
 	dev := *s
 	dev.Platform, dev.Unproved = []Host{"localhost"}, "localhost"
 	if _, err := dev.Claim(t.Context(), tenant, Operation{}, "localhost", []Use{UseHost}, func(Domain) any { return nil }); codeOf(err) != "invalid_request" {
@@ -560,6 +570,7 @@ func TestWhatIsNoDomainIsRefused(t *testing.T) {
 		`{"domain":"a.example:443"}`:            {"domain"},
 		`{"domain":"*.example.com"}`:            {"domain"},
 		`{"domain":"xn--a.example"}`:            {"domain"},
+		`{"domain":"co.uk","uses":["web"]}`:     {"domain", "uses"},
 		`{"domain":"` + long + `ab"}`:           {"domain"},
 		`{"domain":1,"uses":["web"]}`:           {"domain", "uses"},
 		`{"domain":"a.example","uses":[]}`:      {"uses"},

@@ -10,6 +10,9 @@ import (
 // Host is a host name in canonical form: lower case, A-labels, no port, no trailing dot.
 type Host string
 
+// maxHost is the length of a name, in the form without a final dot (RFC 1035 section 2.3.4).
+const maxHost = 253
+
 // ErrHost is the one refusal of a host name; the sentence is safe to show.
 var ErrHost = errors.New("must be a host name such as login.example.com")
 
@@ -17,7 +20,7 @@ var ErrHost = errors.New("must be a host name such as login.example.com")
 // anything else that is not an A-label name is refused. IP addresses are refused: no tenant is one.
 func ParseHost(s string) (Host, error) {
 	s = strings.TrimSuffix(s, ".")
-	if len(s) == 0 || len(s) > 253 {
+	if len(s) == 0 || len(s) > maxHost {
 		return "", ErrHost
 	}
 	s = lowerASCII(s)

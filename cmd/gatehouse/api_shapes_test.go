@@ -105,6 +105,7 @@ func TestABadUserNamesAllItsBadFields(t *testing.T) {
 		{"POST", "/v1/domains", `{"domain":"people.example:80","uses":[]}`, "domain,uses"},
 		{"POST", "/v1/domains", `{"domain":"people.example","verified":true}`, "verified"},
 		{"POST", "/v1/domains", `{"domain":"localhost"}`, "domain"},
+		{"POST", "/v1/domains", `{"domain":"co.uk","uses":["web"]}`, "domain,uses"},
 	} {
 		a := tt.at(t, c.method, c.path, request{key: tt.key, body: c.body})
 		if a.status != 400 {
