@@ -22,34 +22,33 @@ const wait = 1500 * time.Millisecond
 // DB is the serving role's way to Postgres. Every statement runs inside one tenant's schema and role, or, for the
 // directory, inside the control schema; both are set for the one transaction, so nothing is left on the connection.
 type DB struct {
-	control *pgxpool.Pool
-	pools   map[string]*pgxpool.Pool // by the name that tenants' records carry
-	shares  map[string]*shares       // likewise
-	misses  chan struct{}            // lookups of the directory that its memory could not answer
+	control *Pool
+	pools   map[string]*Pool   // by the name that tenants' records carry
+	shares  map[string]*shares // likewise
+	misses  chan struct{}      // lookups of the directory that its memory could not answer
 }
 
 // DBOptions configures NewDB.
 type DBOptions struct {
-	Control *pgxpool.Pool            // the database that holds the directory
-	Tenants map[string]*pgxpool.Pool // the databases that tenants live in, by name
+	Control *Pool            // the database that holds the directory
+	Tenants map[string]*Pool // the databases that tenants live in, by name
 }
 
 // NewDB makes a DB of open pools; the caller closes them.
 func NewDB(o DBOptions) *DB {
 	db := &DB{control: o.Control, pools: o.Tenants, shares: map[string]*shares{}}
 	for name, pool := range o.Tenants {
-		db.shares[name] = newShares(pool.Config().MaxConns)
+		db.shares[name] = newShares(pool.size)
 	}
 	// A spray of host names nobody has must leave connections for those that somebody has.
 	if o.Control != nil {
-		db.misses = make(chan struct{}, max(1, o.Control.Config().MaxConns/4))
+		db.misses = make(chan struct{}, max(1, o.Control.size/4))
 	}
 	return db
 }
 
-// NewPool opens a pool of at most size connections. Connections are retired after about a quarter of an hour, because
-// a backend's catalog caches grow with every tenant it has touched and nothing but closing it gives them back.
-func NewPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
+// NewProvisioningPool opens a pool of at most size connections of the provisioning role, for [NewProvisioningDB].
+func NewProvisioningPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
 	c, err := poolConfig(url, size)
 	if err != nil {
 		return nil, err
@@ -78,8 +77,8 @@ func poolConfig(url string, size int32) (*pgxpool.Config, error) {
 		return nil, fmt.Errorf("tenancy: database URL: %w", err)
 	}
 	c.MaxConns = size
-	c.MaxConnLifetime = 15 * time.Minute
-	c.MaxConnLifetimeJitter = 3 * time.Minute
+	c.MaxConnLifetime = lifetime
+	c.MaxConnLifetimeJitter = lifetimeJitter
 	c.ConnConfig.ConnectTimeout = time.Second
 	return c, nil
 }
@@ -87,7 +86,7 @@ func poolConfig(url string, size int32) (*pgxpool.Config, error) {
 // Tx is a transaction of one tenant. Only [DB.InTx] makes one, and store functions take one: tenant SQL without a
 // tenant does not compile.
 type Tx struct {
-	tx     *pgxpool.Conn
+	tx     *pgx.Conn
 	tenant Tenant
 }
 
@@ -151,7 +150,7 @@ func (db *DB) InTx(ctx context.Context, t Tenant, fn func(context.Context, Tx) e
 	}
 	defer release()
 	name := namespace(t.ID)
-	return inTx(ctx, pool, name, name, func(ctx context.Context, c *pgxpool.Conn) error { return fn(ctx, Tx{c, t}) })
+	return inTx(ctx, pool, name, name, func(ctx context.Context, c *pgx.Conn) error { return fn(ctx, Tx{c, t}) })
 }
 
 // InBatch runs the queued statements as one transaction in one round trip, the choice of schema and role included:
@@ -169,7 +168,7 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 		return err
 	}
 	defer release()
-	return classify(ctx, onConn(ctx, pool, func(c *pgxpool.Conn) error {
+	return classify(ctx, onConn(ctx, pool, namespace(t.ID), func(c *pgx.Conn) error {
 		var b Batch
 		// set_config with is_local true is SET LOCAL with a parameter, so one prepared statement serves all tenants.
 		b.b.Queue(`select set_config('search_path', $1, true), set_config('role', $1, true)`, namespace(t.ID))
@@ -183,11 +182,11 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 
 // directoryTx is a transaction on the platform's directory. It is a type of its own so that a function that reads a
 // tenant's tables cannot be handed one.
-type directoryTx struct{ *pgxpool.Conn }
+type directoryTx struct{ *pgx.Conn }
 
 func (db *DB) inDirectory(ctx context.Context, fn func(context.Context, directoryTx) error) error {
 	return inTx(ctx, db.control, migrations.ControlSchema, migrations.DirectoryRole,
-		func(ctx context.Context, c *pgxpool.Conn) error { return fn(ctx, directoryTx{c}) })
+		func(ctx context.Context, c *pgx.Conn) error { return fn(ctx, directoryTx{c}) })
 }
 
 // Ready reports whether every database answers.
@@ -227,7 +226,7 @@ func (db *DB) miss(ctx context.Context, fn func(context.Context, directoryTx) er
 	}
 }
 
-func (db *DB) pool(t Tenant) (*pgxpool.Pool, error) {
+func (db *DB) pool(t Tenant) (*Pool, error) {
 	if t.ID.IsZero() {
 		return nil, errors.New("tenancy: SQL without a tenant")
 	}
@@ -239,10 +238,10 @@ func (db *DB) pool(t Tenant) (*pgxpool.Pool, error) {
 }
 
 // inTx opens a transaction, its search_path and its role in one round trip. Both names are ours, never a client's.
-func inTx(ctx context.Context, pool *pgxpool.Pool, schema, role string, fn func(context.Context, *pgxpool.Conn) error) error {
+func inTx(ctx context.Context, pool *Pool, schema, role string, fn func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return classify(ctx, onConn(ctx, pool, func(c *pgxpool.Conn) error {
+	return classify(ctx, onConn(ctx, pool, schema, func(c *pgx.Conn) error {
 		if _, err := c.Exec(ctx, "begin; set local search_path to "+schema+"; set local role "+role); err != nil {
 			return err
 		}
@@ -257,7 +256,7 @@ func inTx(ctx context.Context, pool *pgxpool.Pool, schema, role string, fn func(
 }
 
 // commit knows that Postgres answers the commit of a failed transaction with success, and rolls it back.
-func commit(ctx context.Context, c *pgxpool.Conn) error {
+func commit(ctx context.Context, c querier) error {
 	tag, err := c.Exec(ctx, "commit")
 	if err == nil && tag.String() == "ROLLBACK" {
 		err = errors.New("tenancy: a statement failed unnoticed and the transaction was rolled back")
@@ -272,27 +271,19 @@ func commit(ctx context.Context, c *pgxpool.Conn) error {
 // takes milliseconds with a thousand of them, and meanwhile a grant commits. It hears that its answer is out of date, and
 // then keeps the answer all the same, until somebody changes a membership again. So the connection is closed: where two
 // tenants are made at once, others would refuse one of them for as long as they live.
-func onConn(ctx context.Context, pool *pgxpool.Pool, do func(*pgxpool.Conn) error) error {
+func onConn(ctx context.Context, pool *Pool, namespace string, do func(*pgx.Conn) error) error {
 	for attempt := 1; ; attempt++ {
-		err := onOneConn(ctx, pool, do)
+		err := pool.with(ctx, namespace, func(c *pgx.Conn) error {
+			err := do(c)
+			if roleRefused(err) {
+				_ = c.Close(ctx)
+			}
+			return err
+		})
 		if !roleRefused(err) || attempt == 3 {
 			return err
 		}
 	}
-}
-
-// onOneConn gives the connection back also when do panics; one that is closed, busy or still in a transaction is not
-// reused.
-func onOneConn(ctx context.Context, pool *pgxpool.Pool, do func(*pgxpool.Conn) error) error {
-	c, err := pool.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Release()
-	if err = do(c); roleRefused(err) {
-		_ = c.Conn().Close(ctx)
-	}
-	return err
 }
 
 // classify tells a database that cannot answer now, which a client may try again, from a fault of ours.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/gatehouse-id/gatehouse/migrations"
 )
 
@@ -40,11 +38,11 @@ func (db *DB) Check(ctx context.Context) error {
 }
 
 // checkJobs asks for what came later than the first installations.
-func checkJobs(ctx context.Context, pool *pgxpool.Pool) error {
+func checkJobs(ctx context.Context, pool *Pool) error {
 	var role, schema bool
-	err := pool.QueryRow(ctx, `select exists (select from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles us on us.oid = m.member
+	err := pool.row(ctx, `select exists (select from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles us on us.oid = m.member
 			where r.rolname = $1 and us.rolname = current_user), exists (select from pg_namespace where nspname = $2)`,
-		migrations.JobsRole, migrations.JobsSchema).Scan(&role, &schema)
+		[]any{migrations.JobsRole, migrations.JobsSchema}, &role, &schema)
 	switch {
 	case err != nil:
 		return classify(ctx, err)
@@ -56,12 +54,12 @@ func checkJobs(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-func checkRole(ctx context.Context, pool *pgxpool.Pool) error {
+func checkRole(ctx context.Context, pool *Pool) error {
 	var super, inherit, bypass, create, owns bool
 	var path string
-	err := pool.QueryRow(ctx, `select r.rolsuper, r.rolinherit, r.rolbypassrls, r.rolcreaterole or r.rolcreatedb,
+	err := pool.row(ctx, `select r.rolsuper, r.rolinherit, r.rolbypassrls, r.rolcreaterole or r.rolcreatedb,
 			exists (select from pg_class c where c.relowner = r.oid), current_setting('search_path')
-		from pg_roles r where r.rolname = current_user`).Scan(&super, &inherit, &bypass, &create, &owns, &path)
+		from pg_roles r where r.rolname = current_user`, nil, &super, &inherit, &bypass, &create, &owns, &path)
 	if err != nil {
 		return classify(ctx, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/migrations"
@@ -23,7 +24,7 @@ func NewProvisioningDB(pool *pgxpool.Pool, runtimeRole string) ProvisioningDB {
 }
 
 // provisionTx is a transaction of the provisioning role.
-type provisionTx struct{ *pgxpool.Conn }
+type provisionTx struct{ *pgx.Conn }
 
 // inTx runs fn in one transaction, which begins in the control schema.
 func (db ProvisioningDB) inTx(ctx context.Context, fn func(context.Context, provisionTx) error) error {
@@ -32,7 +33,7 @@ func (db ProvisioningDB) inTx(ctx context.Context, fn func(context.Context, prov
 		return classify(ctx, err)
 	}
 	defer conn.Release() // a connection still in a transaction is closed, not reused
-	if err := fn(ctx, provisionTx{conn}); err != nil {
+	if err := fn(ctx, provisionTx{conn.Conn()}); err != nil {
 		rollback, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_, _ = conn.Exec(rollback, "rollback")

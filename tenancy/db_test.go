@@ -10,35 +10,39 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
 // narrow is the platform's database through a pool of one connection, so that what a transaction leaves behind is seen
 // by the next one.
-func narrow(t *testing.T, p *platform) (*DB, *pgxpool.Pool) {
+func narrow(t *testing.T, p *platform) (*DB, *Pool) {
 	t.Helper()
 	pool := openPool(t, p.RuntimeURL, 1)
-	return NewDB(DBOptions{Control: pool, Tenants: map[string]*pgxpool.Pool{testDatabase: pool}}), pool
+	return NewDB(DBOptions{Control: pool, Tenants: map[string]*Pool{testDatabase: pool}}), pool
 }
 
 // left is what is different about a connection of the pool from a fresh one of the serving role; "" if nothing.
-func left(t *testing.T, pool *pgxpool.Pool) string {
+func left(t *testing.T, pool *Pool) string {
+	t.Helper()
+	conn, err := pool.acquire(t.Context(), "")
+	check(t, err)
+	defer pool.release(conn)
+	return leftOn(t, pool, conn)
+}
+
+func leftOn(t *testing.T, pool *Pool, conn *conn) string {
 	t.Helper()
 	var role, user, path, timeout string
 	var locks, temporary, channels int
-	conn, err := pool.Acquire(t.Context())
-	check(t, err)
-	defer conn.Release()
-	if status := conn.Conn().PgConn().TxStatus(); status != 'I' {
+	if status := conn.PgConn().TxStatus(); status != 'I' {
 		return fmt.Sprintf("a transaction (%c)", status)
 	}
 	check(t, conn.QueryRow(t.Context(), `select current_setting('role'), current_user::text, current_setting('search_path'), current_setting('statement_timeout'),
 		(select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'advisory'),
 		(select count(*) from pg_class where relpersistence = 't'), (select count(*) from pg_listening_channels())`).
 		Scan(&role, &user, &path, &timeout, &locks, &temporary, &channels))
-	want := fmt.Sprint("none ", pool.Config().ConnConfig.User, " tenant_template 2s 0 0 0")
+	want := fmt.Sprint("none ", pool.User(), " tenant_template 2s 0 0 0")
 	if got := fmt.Sprint(role, " ", user, " ", path, " ", timeout, " ", locks, " ", temporary, " ", channels); got != want {
 		return got
 	}
@@ -90,7 +94,8 @@ func TestAQueryWithoutATenantIsRefused(t *testing.T) {
 	for i := range 3 { // before, between and after transactions of a tenant
 		for _, query := range []string{"select count(*) from users", "select count(*) from " + namespace(a.ID) + ".users", "delete from sessions",
 			"select count(*) from control.tenants", "update control.domains set is_primary = false"} {
-			if _, err := pool.Exec(t.Context(), query); sqlState(err) != "42501" {
+			err := pool.with(t.Context(), "", func(c *pgx.Conn) error { _, err := c.Exec(t.Context(), query); return err })
+			if sqlState(err) != "42501" {
 				t.Errorf("%s: %v, want 42501", query, err)
 			}
 		}
@@ -191,7 +196,7 @@ func TestATenantCannotReachAnother(t *testing.T) {
 		}
 	}
 	// The role holds also where the search_path was pointed elsewhere behind the service's back.
-	err := inTx(t.Context(), pool, other, namespace(a.ID), func(ctx context.Context, c *pgxpool.Conn) error {
+	err := inTx(t.Context(), pool, other, namespace(a.ID), func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, "select count(*) from users")
 		return err
 	})
@@ -202,10 +207,8 @@ func TestATenantCannotReachAnother(t *testing.T) {
 
 func TestTheZeroTenantIsRefused(t *testing.T) {
 	t.Parallel()
-	nowhere, err := NewPool(t.Context(), "postgres://nobody@127.0.0.1:1/none", 1)
-	check(t, err)
-	t.Cleanup(nowhere.Close)
-	db := NewDB(DBOptions{Tenants: map[string]*pgxpool.Pool{testDatabase: nowhere}})
+	nowhere := openPool(t, "postgres://nobody@127.0.0.1:1/none", 1)
+	db := NewDB(DBOptions{Tenants: map[string]*Pool{testDatabase: nowhere}})
 	for name, tenant := range map[string]Tenant{
 		"SQL without a tenant": {Database: testDatabase}, `database ""`: {ID: id.NewTenant()}, `database "elsewhere"`: {ID: id.NewTenant(), Database: "elsewhere"},
 	} {
@@ -281,8 +284,8 @@ func TestNothingIsLeftHoweverATransactionEnds(t *testing.T) { //nolint:tparallel
 					t.Errorf("the connection keeps %s", l)
 				}
 				check(t, db.InTx(t.Context(), a, names))
-				if stat := pool.Stat(); stat.AcquiredConns() != 0 {
-					t.Errorf("%d connections are out", stat.AcquiredConns())
+				if n := pool.out(); n != 0 {
+					t.Errorf("%d connections are out", n)
 				}
 			})
 		}
@@ -328,8 +331,8 @@ func TestNothingIsLeftHoweverABatchEnds(t *testing.T) {
 				t.Errorf("the connection keeps %s", l)
 			}
 			check(t, db.InTx(t.Context(), a, names))
-			if stat := pool.Stat(); stat.AcquiredConns() != 0 {
-				t.Errorf("%d connections are out", stat.AcquiredConns())
+			if n := pool.out(); n != 0 {
+				t.Errorf("%d connections are out", n)
 			}
 		})
 	}

@@ -80,7 +80,7 @@ func (d *Directory) Listen(ctx context.Context, log *slog.Logger) {
 
 func (d *Directory) hear(ctx context.Context) error {
 	// A connection of its own: LISTEN belongs to a connection, and the pool's ones are retired.
-	conn, err := pgx.ConnectConfig(ctx, d.db.control.Config().ConnConfig)
+	conn, err := pgx.ConnectConfig(ctx, d.db.control.config.Copy())
 	if err != nil {
 		return err
 	}

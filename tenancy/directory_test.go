@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
@@ -36,13 +35,9 @@ func (*tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) 
 
 func newCounted(t testing.TB, p *platform, o DirectoryOptions) counted {
 	t.Helper()
-	c, err := pgxpool.ParseConfig(p.RuntimeURL)
-	check(t, err)
 	tr := &tracer{}
-	c.ConnConfig.Tracer, c.MaxConns = tr, 8
-	pool, err := pgxpool.NewWithConfig(t.Context(), c)
-	check(t, err)
-	t.Cleanup(pool.Close)
+	pool := openPool(t, p.RuntimeURL, 8)
+	pool.config.Tracer = tr
 	o.DB = NewDB(DBOptions{Control: pool})
 	return counted{NewDirectory(o), &tr.asked}
 }
@@ -319,7 +314,7 @@ func TestADirectoryThatHearsNothingTrustsNothingOld(t *testing.T) {
 		return got
 	}
 	look()
-	role := p.pool.Config().ConnConfig.User
+	role := p.pool.User()
 	p.do(t, "alter role "+role+" connection limit 1") // what is open stays open
 	killed := ask[int](t, p, "select count(*) from (select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and query = 'listen gatehouse_directory') k", role)
 	if killed != 1 {

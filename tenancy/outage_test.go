@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/internal/pgproc"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -141,7 +140,7 @@ func pause(t *testing.T, p *platform, server *pgproc.Server) (resume func()) {
 func TestWhatPostgresRefusesForNow(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)
-	role := p.pool.Config().ConnConfig.User
+	role := p.pool.User()
 	t.Run("a statement over its time", func(t *testing.T) {
 		t.Parallel()
 		tenant := p.tenant(t)
@@ -166,14 +165,14 @@ func TestWhatPostgresRefusesForNow(t *testing.T) {
 		t.Parallel()
 		tenant := p.tenant(t)
 		db, pool := narrow(t, p)
-		taken, err := pool.Acquire(t.Context())
+		taken, err := pool.acquire(t.Context(), "")
 		check(t, err)
 		for what, fn := range everything(t, &platform{db: db, directory: NewDirectory(DirectoryOptions{DB: db}), repeat: NewRepeat(db, p.runtime, time.Now), provision: p.provision}, tenant) {
 			if what != "Create" && what != "Update" {
 				unavailable(t, what, fn)
 			}
 		}
-		taken.Release()
+		pool.release(taken)
 		check(t, db.InTx(t.Context(), tenant, names))
 	})
 	t.Run("the tenant's own line is long and then the server is slow", func(t *testing.T) {
@@ -217,7 +216,7 @@ func TestWhatPostgresRefusesForNow(t *testing.T) {
 		db, pool := narrow(t, p)
 		check(t, db.InTx(t.Context(), tenant, names))
 		var pid int
-		check(t, pool.QueryRow(t.Context(), "select pg_backend_pid()").Scan(&pid))
+		check(t, pool.row(t.Context(), "select pg_backend_pid()", nil, &pid))
 		p.do(t, "select pg_terminate_backend($1, 5000)", pid)
 		if err := db.InTx(t.Context(), tenant, names); err != nil {
 			unavailable(t, "the next transaction", func() error { return err })
@@ -229,7 +228,7 @@ func TestWhatPostgresRefusesForNow(t *testing.T) {
 		tenant := p.tenant(t)
 		network := newRelay(t, p.RuntimeURL)
 		pool := openPool(t, network.url, 1)
-		db := NewDB(DBOptions{Control: pool, Tenants: map[string]*pgxpool.Pool{testDatabase: pool}})
+		db := NewDB(DBOptions{Control: pool, Tenants: map[string]*Pool{testDatabase: pool}})
 		for what, end := range map[string]func(context.Context, Tx) error{
 			"in a transaction": names,
 			"in a statement": func(ctx context.Context, tx Tx) error {
@@ -287,18 +286,18 @@ func TestWhatPostgresRefusesForNow(t *testing.T) {
 		t.Parallel()
 		full := newPlatform(t)
 		tenant := full.tenant(t)
-		full.pool.Reset()
-		full.do(t, "alter role "+full.pool.Config().ConnConfig.User+" connection limit 0")
+		full.pool.reset()
+		full.do(t, "alter role "+full.pool.User()+" connection limit 0")
 		unavailable(t, "connecting", func() error { return full.db.InTx(t.Context(), tenant, names) })
-		full.do(t, "alter role "+full.pool.Config().ConnConfig.User+" connection limit -1")
+		full.do(t, "alter role "+full.pool.User()+" connection limit -1")
 		check(t, full.db.InTx(t.Context(), tenant, names))
 	})
 	t.Run("the server has become a read-only standby", func(t *testing.T) {
 		t.Parallel()
 		standby := newPlatform(t)
 		tenant := standby.tenant(t)
-		standby.pool.Reset()
-		standby.do(t, "alter role "+standby.pool.Config().ConnConfig.User+" set default_transaction_read_only = on")
+		standby.pool.reset()
+		standby.do(t, "alter role "+standby.pool.User()+" set default_transaction_read_only = on")
 		check(t, standby.db.InTx(t.Context(), tenant, names))
 		unavailable(t, "writing", func() error {
 			return standby.db.InTx(t.Context(), tenant, func(ctx context.Context, tx Tx) error { _, err := tx.Exec(ctx, "delete from users"); return err })
@@ -316,7 +315,7 @@ func TestWhatPostgresRefusesForNow(t *testing.T) {
 			check(t, err)
 			change(u)
 			pool := openPool(t, u.String(), 1)
-			db := NewDB(DBOptions{Control: pool, Tenants: map[string]*pgxpool.Pool{testDatabase: pool}})
+			db := NewDB(DBOptions{Control: pool, Tenants: map[string]*Pool{testDatabase: pool}})
 			tenant := p.tenant(t)
 			unavailable(t, "InTx", func() error { return db.InTx(t.Context(), tenant, names) })
 			unavailable(t, "InBatch", func() error { return db.InBatch(t.Context(), tenant, func(q *Batch) { q.Queue("select 1") }) })
@@ -408,12 +407,12 @@ func TestCheckRefusesAnUnsafeRole(t *testing.T) {
 			t.Parallel()
 			p := newPlatform(t)
 			check(t, p.db.Check(t.Context()))
-			role := p.pool.Config().ConnConfig.User
+			role := p.pool.User()
 			if strings.HasPrefix(change, "set ") {
-				change = "in database " + strings.TrimPrefix(p.pool.Config().ConnConfig.Database, "/") + " " + change
+				change = "in database " + strings.TrimPrefix(p.pool.config.Database, "/") + " " + change
 			}
 			p.do(t, "alter role "+role+" "+change)
-			p.pool.Reset()
+			p.pool.reset()
 			unsafe, ok := errors.AsType[*UnsafeRoleError](p.db.Check(t.Context()))
 			if !ok || len(unsafe.Reasons) != 1 || !strings.Contains(unsafe.Error(), reason) {
 				t.Errorf("%v, want the one about %s", unsafe, reason)

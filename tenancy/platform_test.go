@@ -14,7 +14,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -30,7 +29,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 type platform struct {
 	tenancytest.Installation
 
-	pool         *pgxpool.Pool
+	pool         *Pool
 	db           *DB
 	directory    *Directory // deaf until listen
 	provisioning ProvisioningDB
@@ -53,9 +52,12 @@ func assemble(t testing.TB, in tenancytest.Installation) *platform {
 	t.Helper()
 	p := &platform{Installation: in, clock: &clock{}}
 	p.pool = openPool(t, p.RuntimeURL, 8)
-	p.db = NewDB(DBOptions{Control: p.pool, Tenants: map[string]*pgxpool.Pool{testDatabase: p.pool}})
+	p.db = NewDB(DBOptions{Control: p.pool, Tenants: map[string]*Pool{testDatabase: p.pool}})
 	p.directory = NewDirectory(DirectoryOptions{DB: p.db})
-	p.provisioning = NewProvisioningDB(openPool(t, p.ProvisionerURL, 4), p.pool.Config().ConnConfig.User)
+	provisioner, err := NewProvisioningPool(t.Context(), p.ProvisionerURL, 4)
+	check(t, err)
+	t.Cleanup(provisioner.Close)
+	p.provisioning = NewProvisioningDB(provisioner, p.pool.User())
 	p.runtime = openVault(t, p.Runtime)
 	p.repeat = NewRepeat(p.db, p.runtime, p.clock.now)
 	p.options = ProvisionerOptions{Control: p.provisioning, Placements: map[string]ProvisioningDB{testDatabase: p.provisioning},
@@ -65,9 +67,9 @@ func assemble(t testing.TB, in tenancytest.Installation) *platform {
 	return p
 }
 
-func openPool(t testing.TB, to string, size int32) *pgxpool.Pool {
+func openPool(t testing.TB, to string, size int32) *Pool {
 	t.Helper()
-	pool, err := NewPool(t.Context(), to, size)
+	pool, err := NewPool(to, size)
 	check(t, err)
 	t.Cleanup(pool.Close)
 	return pool

@@ -24,8 +24,8 @@ type share struct {
 	users int
 }
 
-func newShares(connections int32) *shares {
-	return &shares{each: max(1, int(connections)/2), lines: map[id.Tenant]*share{}}
+func newShares(connections int) *shares {
+	return &shares{each: max(1, connections/2), lines: map[id.Tenant]*share{}}
 }
 
 // take waits for a connection of the tenant's share, as long as ctx allows, and returns how to give it back.

@@ -70,22 +70,24 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	if err := p.openCustody(); err != nil {
 		return nil, err
 	}
-	serving, err := p.pool(ctx, c.DatabaseURL, c.DatabaseConnections)
+	serving, err := tenancy.NewPool(string(c.DatabaseURL), c.DatabaseConnections)
 	if err != nil {
 		return nil, err
 	}
-	provisioner, err := p.pool(ctx, c.ProvisionerURL, 2)
+	p.closers = append(p.closers, serving.Close)
+	provisioner, err := tenancy.NewProvisioningPool(ctx, string(c.ProvisionerURL), 2)
 	if err != nil {
 		return nil, err
 	}
-	provisioning := tenancy.NewProvisioningDB(provisioner, serving.Config().ConnConfig.User)
+	p.closers = append(p.closers, provisioner.Close)
+	provisioning := tenancy.NewProvisioningDB(provisioner, serving.User())
 	now := c.now
 	if now == nil {
 		now = time.Now
 	}
 
 	// tenancy: whose is it?
-	p.db = tenancy.NewDB(tenancy.DBOptions{Control: serving, Tenants: map[string]*pgxpool.Pool{c.Database: serving}})
+	p.db = tenancy.NewDB(tenancy.DBOptions{Control: serving, Tenants: map[string]*tenancy.Pool{c.Database: serving}})
 	p.directory = tenancy.NewDirectory(tenancy.DirectoryOptions{DB: p.db, Now: now})
 	p.front = tenancy.Front{Resolver: tenancy.NewResolver(p.directory, c.Address), Trusted: c.TrustedProxies}
 	p.keyring = tenancy.NewKeyring(p.db)
@@ -161,14 +163,6 @@ func (p *platform) domainOptions(now func() time.Time) tenancy.DomainsOptions {
 		o.Unproved = "localhost"
 	}
 	return o
-}
-
-func (p *platform) pool(ctx context.Context, url secret, size int32) (*pgxpool.Pool, error) {
-	pool, err := tenancy.NewPool(ctx, string(url), size)
-	if err == nil {
-		p.closers = append(p.closers, pool.Close)
-	}
-	return pool, err
 }
 
 // openCustody opens the key custody twice, as two logins: what serves requests may use keys, what provisions may make
