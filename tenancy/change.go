@@ -10,14 +10,27 @@ import (
 // Change is what an administrator of the platform may change of a tenant; nil is left as it is.
 type Change struct {
 	By           Actor
+	Slug         *Slug // see rename.go
 	Name, Locale *string
 	Suspended    *bool
 }
 
-// Update changes a tenant. Errors: ErrUnknown; 409 platform_protected where the platform tenant would be suspended.
+// Update changes a tenant. Errors: ErrUnknown; 409 platform_protected where the platform tenant would be suspended or
+// renamed; 409 slug_taken.
 func (p *Provisioner) Update(ctx context.Context, t id.Tenant, c Change) error {
+	given, err := p.domainOfRename(ctx, c)
+	if err != nil {
+		return err
+	}
 	told := p.Outbox.bundle()
-	err := p.Control.inTx(ctx, func(ctx context.Context, tx provisionTx) error {
+	err = p.Control.inTx(ctx, func(ctx context.Context, tx provisionTx) error {
+		// Who claims a domain takes the domains' lock and then, by its reference, the tenant's row: in another order the two
+		// would wait for each other.
+		if c.Slug != nil {
+			if err := oneAtATime(ctx, tx, t); err != nil {
+				return err
+			}
+		}
 		was, err := lockTenant(ctx, tx, t)
 		if err != nil {
 			return err
@@ -26,6 +39,11 @@ func (p *Provisioner) Update(ctx context.Context, t id.Tenant, c Change) error {
 			return problem.New(problem.KindConflict, "platform_protected", "The platform tenant cannot be suspended.")
 		}
 		now := p.Now()
+		if c.renames(was) {
+			if err := rename(ctx, tx, was, *c.Slug, given, now); err != nil {
+				return err
+			}
+		}
 		if err := updateTenant(ctx, tx, t, c, now); err != nil {
 			return err
 		}
@@ -63,6 +81,9 @@ func (c Change) did(was Tenant) (all []deed) {
 	}
 	if fields != nil {
 		all = append(all, deed{"tenant.updated", map[string]any{"fields": fields}})
+	}
+	if c.renames(was) {
+		all = append(all, deed{"tenant.renamed", map[string]any{"slug": *c.Slug, "was": was.Slug}})
 	}
 	if c.Suspended != nil && *c.Suspended != (was.State == Suspended) {
 		action := Action("tenant.resumed")

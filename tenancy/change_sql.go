@@ -13,8 +13,8 @@ import (
 // lockTenant reads what a change may change, and keeps two of them from acting on what the other is about to replace.
 func lockTenant(ctx context.Context, tx provisionTx, t id.Tenant) (was Tenant, err error) {
 	was.ID = t
-	err = tx.QueryRow(ctx, `select name, locale, state, is_master from tenants where id = $1 and state <> 'provisioning' for update`, t).
-		Scan(&was.Name, &was.Locale, &was.State, &was.Master)
+	err = tx.QueryRow(ctx, `select slug, name, locale, state, is_master from tenants where id = $1 and state <> 'provisioning' for update`, t).
+		Scan(&was.Slug, &was.Name, &was.Locale, &was.State, &was.Master)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrUnknown
 	}

@@ -31,7 +31,7 @@ func insertDomain(ctx context.Context, tx querier, d Domain) error {
 // oneAtATime makes changes of one tenant's domains wait for each other, until commit. Three races it closes: two names
 // proved at once, both of which would become primary; a name proved while the primary one is removed, of which neither
 // would see the other, so that none became primary; and two claims that pass the limit together.
-func oneAtATime(ctx context.Context, tx directoryTx, t id.Tenant) error {
+func oneAtATime(ctx context.Context, tx querier, t id.Tenant) error {
 	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, "domains of "+t.String())
 	return err
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
-	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/migrations"
 )
 
@@ -71,7 +70,7 @@ func (p *Provisioner) reserve(ctx context.Context, by Actor, t Tenant, blueprint
 			t.ID, t.Slug, t.Name, t.Locale, t.Region, t.Database, t.Master, t.SigningAlgorithm,
 			t.OwnerEmail, t.OwnerName, t.OwnerID, blueprint, t.CreatedAt)
 		if Violates(err, "tenants_slug_key") {
-			return problem.New(problem.KindConflict, "slug_taken", "This slug is taken.").With(err)
+			return slugTaken().With(err)
 		}
 		if err != nil {
 			return err

@@ -105,7 +105,7 @@ func (p *Platform) respond(w http.ResponseWriter, r *http.Request, tid id.Tenant
 }
 
 type updateRequest struct {
-	Slug   strictjson.Optional[string] `json:"slug"` // may be repeated, not changed
+	Slug   strictjson.Optional[string] `json:"slug"`
 	Name   strictjson.Optional[string] `json:"name"`
 	Locale strictjson.Optional[string] `json:"locale"`
 }
@@ -137,7 +137,11 @@ func (p *Platform) update(w http.ResponseWriter, r *http.Request, by Admitted) e
 func (u updateRequest) change(was Tenant) (c Change, err error) {
 	bad := map[string]string{}
 	if u.Slug.Set && u.Slug.Value != string(was.Slug) {
-		bad["slug"] = "cannot be changed"
+		slug, err := ParseNewSlug(u.Slug.Value)
+		if err != nil {
+			bad["slug"] = err.Error()
+		}
+		c.Slug = &slug
 	}
 	if u.Name.Set {
 		name, err := ParseName(u.Name.Value)

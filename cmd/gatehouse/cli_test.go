@@ -70,6 +70,12 @@ func TestOperatorsCommands(t *testing.T) {
 	runs(`^initech is suspended\n$`, "", "tenant", "suspend", "initech")
 	runs(`(?m)^initech +suspended `, "", "tenant", "list")
 	runs(`^initech is active\n$`, "", "tenant", "suspend", "initech", "--resume")
+	runs(`^initech is now initrode\nissuer  http://initech\.localhost:1\n$`, "", "tenant", "rename", "initech", "initrode")
+	refuses(`there is no tenant "initech"`, "", "tenant", "show", "initech")
+	refuses("this slug is taken", "", "tenant", "create", "initech")
+	runs(`^initrode is now initech\n`, "", "tenant", "rename", "initrode", "initech")
+	refuses("the platform tenant cannot be renamed", "", "tenant", "rename", "platform", "landing")
+	refuses(`slug "admin" is reserved`, "", "tenant", "rename", "initech", "admin")
 
 	runs(`^`+id+`\n$`, good+"\n", "user", "create", "initech", "peter@initech.example", "--name", "Peter", "--roles", "admin", "--verified", "--password")
 	refuses("there is a user with this e-mail address", "", "user", "create", "initech", "Peter@Initech.example")

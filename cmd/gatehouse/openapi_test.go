@@ -696,7 +696,7 @@ func (d *description) tenantID(t *testing.T, tp *testPlatform, slug string) stri
 func (d *description) tenants(t *testing.T, tp *testPlatform) {
 	by := asKey("", tp.platformKey)
 	platform := "/v1/tenants/" + d.tenantID(t, tp, "platform")
-	slug := "t" + strings.ToLower(rand.Text()[:12])
+	taken, slug := tp.newTenant(t), "t"+strings.ToLower(rand.Text()[:12])
 	body := jsonBody{"name": "Acme", "slug": slug, "owner_email": "ada@acme.example", "owner_name": "Ada", "locale": "fr-ca", "region": nil, "database": nil}
 	once := rand.Text()
 	tenant := "/v1/tenants/" + d.try(t, tp, by("POST", "/v1/tenants", body).once(once)).want(t, 201, "").text("id")
@@ -711,7 +711,12 @@ func (d *description) tenants(t *testing.T, tp *testPlatform) {
 		sentence{"a tenant is shown", by("GET", tenant, nil), 200, ""},
 		sentence{"the platform is a tenant", by("GET", platform, nil), 200, ""},
 		sentence{"a tenant is changed", by("PUT", tenant, jsonBody{"name": "Acme Ltd", "locale": "en-GB", "slug": slug}), 200, ""},
-		sentence{"a slug is not", by("PUT", tenant, jsonBody{"slug": slug + "-2"}), 400, "invalid_request"},
+		sentence{"a tenant is renamed", by("PUT", tenant, jsonBody{"slug": slug + "-2"}), 200, ""},
+		sentence{"its old slug is parked", by("POST", "/v1/tenants", jsonBody{"name": "Acme", "slug": slug}), 409, "slug_taken"},
+		sentence{"for it alone", by("PUT", tenant, jsonBody{"slug": slug}), 200, ""},
+		sentence{"a slug is taken once, by a new name too", by("PUT", tenant, jsonBody{"slug": taken.slug}), 409, "slug_taken"},
+		sentence{"some slugs are not given by it either", by("PUT", tenant, jsonBody{"slug": "admin"}), 400, "invalid_request"},
+		sentence{"the platform is not renamed", by("PUT", platform, jsonBody{"slug": slug + "-3"}), 409, "platform_protected"},
 		sentence{"a tenant is suspended", by("POST", tenant+"/suspend", jsonBody{"active": false}), 200, ""},
 		sentence{"and goes on", by("POST", tenant+"/suspend", jsonBody{"active": true}), 200, ""},
 		sentence{"the platform is not suspended", by("POST", platform+"/suspend", jsonBody{"active": false}), 409, "platform_protected"},

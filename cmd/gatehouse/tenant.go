@@ -13,8 +13,8 @@ import (
 )
 
 func tenantCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "tenant", Short: "Create, list, show and suspend tenants"}
-	c.AddCommand(tenantCreate(p), tenantList(p), tenantShow(p), tenantSuspend(p))
+	c := &cobra.Command{Use: "tenant", Short: "Create, list, show, rename and suspend tenants"}
+	c.AddCommand(tenantCreate(p), tenantList(p), tenantShow(p), tenantRename(p), tenantSuspend(p))
 	return c
 }
 
@@ -99,6 +99,34 @@ func tenantShow(p process) *cobra.Command {
 			{"primary domain", t.PrimaryDomain}, {"region", t.Region}, {"database", t.Database}, {"schema version", t.SchemaVersion},
 			{"owner", t.OwnerEmail}, {"algorithm", t.SigningAlgorithm}, {"created", t.CreatedAt.Format(time.RFC3339)}, {"updated", t.UpdatedAt.Format(time.RFC3339)},
 		})
+	})
+	return c
+}
+
+func tenantRename(p process) *cobra.Command {
+	c := &cobra.Command{
+		Use: "rename OLD NEW", Short: "Give a tenant another slug", Args: exactly(2),
+		Long: "Give a tenant another slug. The old one leads nowhere then and is parked: no other tenant is ever given it, and this one may\n" +
+			"take it back. Domains stay as they are; where tenants are given one, the new slug's is added.",
+	}
+	addFlags(c)
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		slug, err := tenancy.ParseNewSlug(args[1])
+		if err != nil {
+			return fmt.Errorf("slug %q %w", args[1], err)
+		}
+		if err := pl.provision.Update(ctx, t.ID, tenancy.Change{By: tenancy.Actor{Type: tenancy.ByOperator}, Slug: &slug}); err != nil {
+			return err
+		}
+		if t, err = pl.directory.Read(ctx, t.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s is now %s\nissuer  %s\n", args[0], t.Slug, pl.config.Address.Issuer(t))
+		return nil
 	})
 	return c
 }

@@ -60,6 +60,7 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 
 	"tenant.created":   "a tenant was made",
 	"tenant.updated":   "a tenant's record was changed; fields says what",
+	"tenant.renamed":   "a tenant has another slug; slug says which, was which it had",
 	"tenant.suspended": "a tenant was suspended",
 	"tenant.resumed":   "a suspended tenant may go on",
 }
