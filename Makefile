@@ -2,13 +2,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help first-build dev dev-vault build test lint fuzz bench timing clean
+.PHONY: help first-build dev dev-vault build test lint fuzz rounds bench timing clean
 
 # STATE          folder that make dev keeps everything in; .dev, and .dev-vault for make dev-vault: keys cannot move
 ARGS ?=#         more arguments for gatehouse dev: make dev ARGS="--listen 127.0.0.1:9000"
 RUN ?=#          only tests that match: make test RUN=TestLogin
 PKG ?= ./...#    only these packages: make test PKG=./tenancy/...
 TIME ?= 30s#     for each fuzz target: make fuzz TIME=5m
+ROUNDS ?= 1000#  of each test: make rounds ROUNDS=100
 SAMPLES ?= 400#  of each class: make timing SAMPLES=1000
 BENCH ?=#        flags of the measurement: make bench BENCH=-quick
 TESTFLAGS ?=#    more flags for go test: make test TESTFLAGS=-count=1
@@ -55,6 +56,9 @@ lint: ## formatting, go vet and golangci-lint
 
 fuzz: ## run every fuzz target for TIME each
 	@.ci/fuzz $(TIME)
+
+rounds: ## try what must happen once ROUNDS times with fifty at once
+	@GATEHOUSE_TEST_ROUNDS=$(ROUNDS) .ci/test -count=1 -timeout 0 -run 'AtOnceAreOneRotation|IsUsedOnce|HoweverManyTryAtOnce|FiftyAtOnceCreateOnce' ./cmd/gatehouse ./tenancy
 
 bench: build ## measure logins, second factors, starts, tenants: a table, and bench-out/bench.json; ten minutes of a quiet Linux machine
 	@go build -o bin/ ./internal/bench

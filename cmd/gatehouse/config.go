@@ -50,6 +50,7 @@ type config struct {
 	development bool             // made by gatehouse dev and not read from settings
 	now         func() time.Time // made by tests; nil is the machine's clock
 	patient     bool             // made by tests: a busy machine is not an overloaded service
+	unsealed    bool             // made by tests: days of the audit log are sealed by the test
 }
 
 // secret is text that never prints.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/gatehouse-id/gatehouse/internal/testenv"
 )
 
 // Scenarios of second factors, told step by step; and each again with everything that one person does in turn done at once.
@@ -25,6 +27,15 @@ func atOnce(n int, do func(i int) answer) []answer {
 	}
 	done.Wait()
 	return all
+}
+
+// insist does again what a busy machine could not do. Nothing that is good once was spent by a 503.
+func insist(do func() answer) answer {
+	a := do()
+	for a.status == http.StatusServiceUnavailable {
+		a = do()
+	}
+	return a
 }
 
 // tally counts answers by status and code, as "401 invalid_code".
@@ -140,6 +151,31 @@ func TestBackupCodesUsedAtOnceAreToldApart(t *testing.T) {
 	}
 	if a := u.prove(t, u.challenge(t), "backup_code", unused).want(t, 200, ""); a.field("backup_codes_remaining") != 4.0 {
 		t.Errorf("left are %v, want 4", a.field("backup_codes_remaining"))
+	}
+}
+
+// Each of ten codes in turn by fifty at once, at as many challenges as there may be.
+func TestABackupCodeIsGoodOnceHoweverManyTryAtOnce(t *testing.T) {
+	t.Parallel()
+	u := sharedPlatform(t).newTenant(t).enrolledUser(t)
+	token := ""
+	for round := range testenv.Rounds(t) {
+		if round%10 == 0 && round > 0 {
+			u.codes = u.post(t, "/v1/users/me/mfa/backup-codes", token, nil).want(t, 200, "").field("codes").([]any)
+		}
+		challenges := make([]string, 5)
+		for i := range challenges {
+			challenges[i] = u.challenge(t)
+		}
+		code := u.codes[round%10].(string)
+		answers := atOnce(50, func(i int) answer {
+			return insist(func() answer { return u.prove(t, challenges[i%len(challenges)], "backup_code", code) })
+		})
+		if got := tally(answers); got["200"] != 1 {
+			t.Fatalf("answers %v, want one token", got)
+		}
+		token = answers[slices.IndexFunc(answers, func(a answer) bool { return a.status == http.StatusOK })].text("token")
+		u.exec(t, `delete from factor_failures`)
 	}
 }
 

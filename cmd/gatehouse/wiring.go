@@ -207,7 +207,9 @@ func (p *platform) start(ctx context.Context) {
 		p.background.Go(func() { p.mail.Expire(ctx, p.jobs) })
 	}
 	p.background.Go(func() { p.outbox.Run(ctx) })
-	p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })
+	if !p.config.unsealed {
+		p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })
+	}
 	p.background.Go(func() {
 		for wait := 5 * time.Second; sleep(ctx, wait); wait = 30 * time.Second {
 			if err := p.provision.FinishAll(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {
