@@ -44,7 +44,7 @@ func (s *Users) ChangePassword(ctx context.Context, by Caller, current, fresh pa
 func (s *Users) confirm(ctx context.Context, t tenancy.Tenant, a account, pw password.Password) error {
 	right, err := s.Throttle.Check(ctx, t, a.User.tried(), func(ctx context.Context) (bool, error) {
 		ok, _, err := s.Hasher.Verify(ctx, t.ID, a.User.ID, pw, a.Hash, pepper(s.Keys, t))
-		return ok && a.User.AuthProvider == ProviderLocal, hashingError(err)
+		return ok && a.User.AuthProvider == ProviderLocal, err
 	})
 	if err == nil && !right {
 		err = errWrongPassword()

@@ -23,7 +23,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -88,11 +87,14 @@ func errEmailNotVerified() error {
 
 // Password signs in by e-mail address and password. Errors: 401 invalid_credentials for an unknown address, a wrong
 // password, and an account that is suspended or has no password, all with the same work done; 403 email_not_verified; 503
-// while Postgres or custody cannot answer or too many passwords wait to be hashed; 429 while the account or the client's
-// network has to wait, whatever the password.
+// while Postgres or custody cannot answer or too many passwords of all tenants wait to be hashed; 429 while too many of this
+// tenant do, or while the account or the client's network has to wait, whatever the password.
 func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw password.Password, c Client) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
+	if err := l.Hasher.Room(t.ID); err != nil { // a storm that is turned away costs no transaction
+		return Outcome{}, err
+	}
 	var a account
 	try, err := l.Throttle.Begin(ctx, t, guessing.Named(string(e)), c.IP, func(b *tenancy.Batch) { readAccount(b, e, &a) })
 	if err != nil {
@@ -102,7 +104,7 @@ func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw pas
 	ok, stale, err := l.hasher(try).Verify(ctx, t.ID, a.User.ID, pw, a.Hash, pepper(l.Keys, t))
 	if err != nil {
 		l.Throttle.Refund(ctx, t, try)
-		return Outcome{}, hashingError(err)
+		return Outcome{}, err
 	}
 	why := a.refusal(ok)
 	if why != "" && why != emailNotVerified {
@@ -160,6 +162,9 @@ func (l *Logins) Finish(ctx context.Context, t tenancy.Tenant, p Proof, h Holder
 func (l *Logins) Nobody(ctx context.Context, e Email, pw password.Password, c Client) error {
 	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
+	if err := l.Hasher.Room(id.Tenant{}); err != nil {
+		return err
+	}
 	platform, err := l.Directory.BySlug(ctx, tenancy.PlatformSlug)
 	if err != nil {
 		return problem.Unavailable(time.Second, err)
@@ -172,7 +177,7 @@ func (l *Logins) Nobody(ctx context.Context, e Email, pw password.Password, c Cl
 	defer try.End()
 	if _, _, err := l.Hasher.Verify(ctx, id.Tenant{}, a.User.ID, pw, a.Hash, pepper(l.Keys, platform)); err != nil {
 		l.Throttle.Refund(ctx, platform, try)
-		return hashingError(err)
+		return err
 	}
 	return l.wrong(ctx, platform, try, User{}, unknownDomain)
 }
@@ -199,13 +204,4 @@ func pepper(keys custody.Custodian, t tenancy.Tenant) password.Pepper {
 		mac, used, err := keys.HMAC(ctx, t.ID, version, input)
 		return mac, used, tenancy.KeysError(err)
 	}
-}
-
-// hashingError tells a full gate from a fault: 503 with an honest Retry-After.
-func hashingError(err error) error {
-	var busy *password.BusyError
-	if errors.As(err, &busy) {
-		return problem.Unavailable(busy.RetryAfter, err)
-	}
-	return err
 }

@@ -21,7 +21,7 @@ func (s *Users) hash(ctx context.Context, t tenancy.Tenant, u User, pw password.
 		return "", err
 	}
 	hash, err := s.Hasher.Hash(ctx, t.ID, u.ID, pw, pepper(s.Keys, t))
-	return hash, hashingError(err)
+	return hash, err
 }
 
 func (s *Users) judge(ctx context.Context, t tenancy.Tenant, u User, pw password.Password) error {

@@ -70,6 +70,9 @@ func (tt testTenant) fail(tb testing.TB, email string) (looked int) {
 	return looked
 }
 
+// overloaded reports an answer that asks to come back, of a tenant or a service that has more to do than it can.
+func (a answer) overloaded() bool { return a.status == 429 || a.status == 503 }
+
 // retryAfter is the wait an answer asks for.
 func (a answer) retryAfter(tb testing.TB) time.Duration {
 	tb.Helper()

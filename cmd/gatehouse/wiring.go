@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/fairshare"
 	"github.com/gatehouse-id/gatehouse/tenancy/mail"
 	tenantsettings "github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
@@ -108,7 +109,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Address: c.Address,
 		Hosts: hosts, Now: now, Log: log})
 	tokens := &identity.Tokens{Keyring: p.keyring, Signer: p.custodian, Address: c.Address, Now: now}
-	patience, gate := identity.DefaultPatience, password.GateOptions{}
+	patience, gate := identity.DefaultPatience, fairshare.Options{}
 	if c.patient {
 		patience, gate.MaxWait = time.Minute, time.Minute
 	}
@@ -117,7 +118,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 		return nil, err
 	}
 	imported := transfer.NewImported(p.db, p.directory, p.custodian)
-	hasher := password.NewHasher(password.NewGate(gate), password.DefaultParams).WithImports(imported)
+	hasher := password.NewHasher(fairshare.NewGate(gate), password.DefaultParams).WithImports(imported)
 	p.throttle = guessing.NewThrottle(guessing.ThrottleOptions{DB: p.db, Keys: p.custodian, Now: now})
 	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
 		Settings: p.settings, Tokens: tokens, Factors: p.factors, Throttle: p.throttle, Patience: patience, Now: now, Log: log})

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/tenancy/fairshare"
 )
 
 // Pepper is the keyed step: an HMAC of input under the tenant's key, which its custodian never gives away.
@@ -32,8 +33,8 @@ var (
 
 // Hasher makes and checks password hashes. It is safe for concurrent use.
 type Hasher struct {
-	gate     *Gate
-	foreign  *Gate // in front of the gate: what also verifies a foreign hash
+	gate     *fairshare.Gate
+	foreign  *fairshare.Gate // in front of the gate: what also verifies a foreign hash
 	params   Params
 	memories *memories
 	imports  Imports // nil: there are none
@@ -50,22 +51,25 @@ func (h *Hasher) Behind() *Hasher {
 
 // NewHasher makes a Hasher that makes hashes with params and does all argon2id work inside gate. It panics when params
 // are below the floor: that is a mistake in the wiring, never in a request.
-func NewHasher(gate *Gate, params Params) *Hasher {
+func NewHasher(gate *fairshare.Gate, params Params) *Hasher {
 	if err := params.floor(); err != nil {
 		panic(err)
 	}
 	return newHasher(gate, params)
 }
 
-func newHasher(gate *Gate, params Params) *Hasher {
-	few := gate.o
+func newHasher(gate *fairshare.Gate, params Params) *Hasher {
+	few := gate.Options()
 	few.Slots = max(1, few.Slots-1)
-	return &Hasher{gate: gate, foreign: NewGate(few), params: params, memories: newMemories(params, gate.o.Slots),
+	return &Hasher{gate: gate, foreign: fairshare.NewGate(few), params: params, memories: newMemories(params, gate.Options().Slots),
 		nobody: PHC{Params: params, Salt: random(saltLen), Sum: random(sumLen)}}
 }
 
-// Hash makes the hash to store for subject. It answers *BusyError when the gate is full, the context's error when the
-// caller went away, and what pepper answers as it is. The hash is bound to tenant and user: copied into
+// Room is nil or what a hash of the tenant would be refused with now: to ask before other work is done for it.
+func (h *Hasher) Room(t id.Tenant) error { return h.gate.Room(t) }
+
+// Hash makes the hash to store for subject. It answers the gate's refusal (fairshare.ErrBusy), the context's error when
+// the caller went away, and what pepper answers as it is. The hash is bound to tenant and user: copied into
 // another row it verifies nothing. The tenant is besides the queue to wait in.
 func (h *Hasher) Hash(ctx context.Context, t id.Tenant, subject id.User, pw Password, pepper Pepper) (Hash, error) {
 	p := PHC{Params: h.params, Salt: random(saltLen)}
@@ -134,11 +138,15 @@ func (h *Hasher) argon2id(ctx context.Context, t id.Tenant, pw Password, p PHC, 
 // turn does work in a slot of the gate. Work with a foreign hash in it, which may take forty times as long as one of ours, waits
 // for its own few slots first: it never has all of the gate's, so a tenant that imported expensive hashes is slow for itself.
 func (h *Hasher) turn(ctx context.Context, t id.Tenant, foreign bool, work func()) error {
+	do := (*fairshare.Gate).Do
+	if h.behind {
+		do = (*fairshare.Gate).DoBehind
+	}
 	if !foreign {
-		return h.gate.do(ctx, t, h.behind, work)
+		return do(h.gate, ctx, t, work)
 	}
 	var inner error
-	err := h.foreign.do(ctx, t, h.behind, func() { inner = h.gate.do(ctx, t, h.behind, work) })
+	err := do(h.foreign, ctx, t, func() { inner = do(h.gate, ctx, t, work) })
 	if err == nil {
 		err = inner
 	}

@@ -15,13 +15,14 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/tenancy/fairshare"
 )
 
 // cheap is the least a stored hash may cost, to keep the tests quick; NewHasher would refuse it.
 var cheap = Params{Memory: minMemory, Time: 1, Parallelism: 1}
 
 func cheapHasher() *Hasher {
-	return newHasher(NewGate(GateOptions{}), cheap)
+	return newHasher(fairshare.NewGate(fairshare.Options{}), cheap)
 }
 
 // vault is a custodian with as many key versions as rotated, plus one. It remembers what it was asked.
@@ -80,7 +81,7 @@ func TestReferenceVectors(t *testing.T) {
 }
 
 func TestHashVerifies(t *testing.T) {
-	h := NewHasher(NewGate(GateOptions{}), DefaultParams)
+	h := NewHasher(fairshare.NewGate(fairshare.Options{}), DefaultParams)
 	tenant, user, pw, custodian := home, id.NewUser(), parsed(t, "ﬁrst light over the quay"), &vault{rotated: 2}
 	stored, err := h.Hash(t.Context(), tenant, user, pw, custodian.pepper)
 	if err != nil {
@@ -306,5 +307,5 @@ func TestParamsFloor(t *testing.T) {
 			t.Error("NewHasher took parameters below the floor")
 		}
 	}()
-	NewHasher(NewGate(GateOptions{}), cheap)
+	NewHasher(fairshare.NewGate(fairshare.Options{}), cheap)
 }

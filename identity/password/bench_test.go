@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/tenancy/fairshare"
 )
 
 // The two benchmarks give the ratio that a login may cost at most: 1.05 of one bare hash. Wall time says little on a
@@ -28,7 +29,7 @@ func BenchmarkBareArgon2id(b *testing.B) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), home, id.NewUser(), parsed(b, "correct horse battery staple")
+	h, tenant, user, pw := NewHasher(fairshare.NewGate(fairshare.Options{}), DefaultParams), home, id.NewUser(), parsed(b, "correct horse battery staple")
 	pepper := new(vault).pepper
 	stored, err := h.Hash(context.Background(), tenant, user, pw, pepper)
 	if err != nil {
@@ -81,7 +82,7 @@ func processCPU() int64 {
 // BenchmarkVerifyOverBare alternates the two, so that whatever else the machine does strikes both alike; ratio is what
 // the requirement bounds.
 func BenchmarkVerifyOverBare(b *testing.B) {
-	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), home, id.NewUser(), parsed(b, "correct horse battery staple")
+	h, tenant, user, pw := NewHasher(fairshare.NewGate(fairshare.Options{}), DefaultParams), home, id.NewUser(), parsed(b, "correct horse battery staple")
 	pepper, salt := new(vault).pepper, random(saltLen)
 	stored, err := h.Hash(context.Background(), tenant, user, pw, pepper)
 	if err != nil {
@@ -104,7 +105,7 @@ func BenchmarkVerifyOverBare(b *testing.B) {
 // BenchmarkNobody mixes a wrong password with nobody's: R10 bounds the difference of the medians (2 ms or 5 %) and
 // how well one sample tells the two apart (auc: 0.5 is a coin, at most 0.55 and at least 0.45).
 func BenchmarkNobody(b *testing.B) {
-	h, tenant, user, pw := NewHasher(NewGate(GateOptions{}), DefaultParams), home, id.NewUser(), parsed(b, "correct horse battery staple")
+	h, tenant, user, pw := NewHasher(fairshare.NewGate(fairshare.Options{}), DefaultParams), home, id.NewUser(), parsed(b, "correct horse battery staple")
 	pepper := new(vault).pepper
 	stored, err := h.Hash(context.Background(), tenant, user, pw, pepper)
 	if err != nil {

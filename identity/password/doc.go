@@ -6,7 +6,7 @@
 //	                   '------------------------ Hasher.Verify <-------'
 //
 //	Hash = PHC( Pepper( purpose | tenant | user | argon2id(password, salt) ) )
-//	            outside of the Gate      inside of the Gate
+//	            outside of the gate      inside of the gate (package fairshare)
 //
 // # Traps
 //
@@ -20,8 +20,6 @@
 //   - Hash and Verify take tens of milliseconds and a round trip to the custodian: never inside of a transaction.
 //   - argon2id cannot be interrupted. Who goes away while waiting frees the place at once, who goes away later has the
 //     hash computed for nobody.
-//   - The Gate counts turns, not time. The bounds of package foreign let one imported hash cost up to forty of ours, so a
-//     tenant whose users were imported at such a cost has longer turns than others until they have signed in.
 //
 // # Memory and CPU, as measured
 //

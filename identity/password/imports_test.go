@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/tenancy/fairshare"
 )
 
 // plain is a hash of another system that hashed nothing at all, and counts how often it was asked.
@@ -114,7 +115,7 @@ func (s standing) Matches([]byte) bool {
 // Whoever imported hashes that take long fills their own few slots, and never the last one of the gate.
 func TestExpensiveImportedHashesLeaveASlot(t *testing.T) {
 	slow := standing{make(chan struct{}), make(chan struct{})}
-	h := newHasher(NewGate(GateOptions{Slots: 2}), cheap)
+	h := newHasher(fairshare.NewGate(fairshare.Options{Slots: 2}), cheap)
 	dear := h.WithImports(decoy{slow})
 	v := new(vault)
 	var wg sync.WaitGroup

@@ -25,7 +25,7 @@ type answer struct {
 }
 
 // call is a request to a replica, at a host name that need not resolve. One with an Idempotency-Key in once is sent again
-// while the answer is 503.
+// while the answer is 503 or 429.
 type call struct {
 	method, url, host, key, bearer, once string
 	body                                 []byte
@@ -68,7 +68,7 @@ func ask(ctx context.Context, c call, in any, status int, out any) error {
 		}
 	}
 	a, err := c.do(ctx)
-	for again := 0; err == nil && a.status == http.StatusServiceUnavailable && c.once != "" && again < 5; again++ {
+	for again := 0; err == nil && (a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests) && c.once != "" && again < 5; again++ {
 		wait(ctx, time.Second)
 		a, err = c.do(ctx)
 	}

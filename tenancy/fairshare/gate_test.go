@@ -1,4 +1,4 @@
-package password
+package fairshare
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 )
 
 // In these tests time is that of a synctest bubble: it moves only when every goroutine waits, so an hour takes nothing
@@ -20,14 +21,14 @@ import (
 // hash is work that takes d of the bubble's time.
 func hash(d time.Duration) func() { return func() { time.Sleep(d) } }
 
-// bubble runs test with a gate whose moving average already is what one hash takes.
-func bubble(t *testing.T, o GateOptions, test func(t *testing.T, g *Gate)) {
+// bubble runs test with a gate that takes a request to cost what one hash does.
+func bubble(t *testing.T, o Options, test func(t *testing.T, g *Gate)) {
 	synctest.Test(t, func(t *testing.T) {
+		o.Cost = positive(o.Cost, 20*time.Millisecond)
 		g := NewGate(o)
-		g.mean = 20 * time.Millisecond
 		test(t, g)
 		synctest.Wait()
-		if s := g.Stats(); s.Running != 0 || s.Waiting != 0 || s.Tenants != 0 || g.lines.ring.Len() != 0 {
+		if s := g.Stats(); s.Running != 0 || s.Waiting != 0 || s.Tenants != 0 {
 			t.Errorf("the gate is not empty at the end: %+v", s)
 		}
 	})
@@ -51,13 +52,16 @@ func storm(t *testing.T, g *Gate, tenant id.Tenant, n int, work func()) *sync.Wa
 func inLine(g *Gate, tenant id.Tenant) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.lines.length(tenant)
+	if q := g.lines.of[tenant]; q != nil {
+		return q.len()
+	}
+	return 0
 }
 
 // R7: a thousand requests of one tenant delay another's single one by a hash or two, whatever the number of cores.
 func TestStormDelaysOthersByOneTurn(t *testing.T) {
 	for _, slots := range []int{1, 2, 8} {
-		bubble(t, GateOptions{Slots: slots, PerTenant: 1000, Total: 2000, MaxWait: time.Hour}, func(t *testing.T, g *Gate) {
+		bubble(t, Options{Slots: slots, PerTenant: 1000, Total: 2000, MaxWait: time.Hour}, func(t *testing.T, g *Gate) {
 			attack := storm(t, g, id.NewTenant(), 1000, hash(20*time.Millisecond))
 			time.Sleep(time.Millisecond) // in the middle of a hash
 			start := time.Now()
@@ -73,20 +77,21 @@ func TestStormDelaysOthersByOneTurn(t *testing.T) {
 	}
 }
 
-// The order is round robin over tenants, and first come, first served within one.
-func TestRoundRobin(t *testing.T) {
-	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+// The order is that of what tenants have had, of equals who has waited longer, and first come, first served within one.
+func TestWhoHasHadLeastIsNext(t *testing.T) {
+	bubble(t, Options{Slots: 1, Cost: time.Millisecond}, func(t *testing.T, g *Gate) {
 		var order []string // written inside the one slot
 		tenants := map[string]id.Tenant{"a": id.NewTenant(), "b": id.NewTenant(), "c": id.NewTenant()}
+		cost := map[string]time.Duration{"a": time.Millisecond, "b": time.Millisecond, "c": 3 * time.Millisecond}
 		var wg sync.WaitGroup
-		for _, name := range []string{"a1", "a2", "a3", "a4", "b1", "b2", "c1"} {
+		for _, name := range []string{"a1", "a2", "a3", "a4", "b1", "b2", "c1", "c2"} {
 			wg.Go(func() {
-				_ = g.Do(t.Context(), tenants[name[:1]], func() { order = append(order, name); time.Sleep(time.Millisecond) })
+				_ = g.Do(t.Context(), tenants[name[:1]], func() { order = append(order, name); time.Sleep(cost[name[:1]]) })
 			})
 			synctest.Wait()
 		}
 		wg.Wait()
-		if want := []string{"a1", "a2", "b1", "c1", "a3", "b2", "a4"}; !slices.Equal(order, want) {
+		if want := []string{"a1", "b1", "c1", "a2", "b2", "a3", "c2", "a4"}; !slices.Equal(order, want) {
 			t.Errorf("order %v, want %v", order, want)
 		}
 	})
@@ -94,7 +99,7 @@ func TestRoundRobin(t *testing.T) {
 
 // Who is let in behind has one turn of four, and the tenant no more turns for it.
 func TestBehindTheOthers(t *testing.T) {
-	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 1}, func(t *testing.T, g *Gate) {
 		var order []string // written inside the one slot
 		a, b := id.NewTenant(), id.NewTenant()
 		var wg sync.WaitGroup
@@ -109,7 +114,7 @@ func TestBehindTheOthers(t *testing.T) {
 			synctest.Wait()
 		}
 		wg.Wait()
-		if want := []string{"a1", "a2", "b1", "a3", "b2", "a4", "x1", "a5", "x2", "x3"}; !slices.Equal(order, want) {
+		if want := []string{"a1", "b1", "a2", "b2", "a3", "a4", "x1", "a5", "x2", "x3"}; !slices.Equal(order, want) {
 			t.Errorf("order %v, want %v", order, want)
 		}
 	})
@@ -117,7 +122,7 @@ func TestBehindTheOthers(t *testing.T) {
 
 // A line full of guesses has room for whoever is no guess.
 func TestGuessesGiveWay(t *testing.T) {
-	bubble(t, GateOptions{Slots: 1, PerTenant: 2}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 1, PerTenant: 2}, func(t *testing.T, g *Gate) {
 		a := id.NewTenant()
 		errs := map[string]error{}
 		var mu sync.Mutex
@@ -147,7 +152,7 @@ func TestGuessesGiveWay(t *testing.T) {
 
 // Ten tenants that all want more than there is get the same share.
 func TestEqualShares(t *testing.T) {
-	bubble(t, GateOptions{Slots: 2, PerTenant: 200, Total: 1000, MaxWait: 2 * time.Second}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 2, PerTenant: 200, Total: 1000, MaxWait: 2 * time.Second}, func(t *testing.T, g *Gate) {
 		var served [10]atomic.Int64
 		var wg []*sync.WaitGroup
 		for i := range served {
@@ -166,7 +171,7 @@ func TestEqualShares(t *testing.T) {
 }
 
 func TestNeverMoreThanSlots(t *testing.T) {
-	bubble(t, GateOptions{Slots: 3, PerTenant: 100, Total: 100, MaxWait: time.Hour}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 3, PerTenant: 100, Total: 100, MaxWait: time.Hour}, func(t *testing.T, g *Gate) {
 		var now, most atomic.Int64
 		storm(t, g, id.NewTenant(), 100, func() {
 			most.Store(max(most.Load(), now.Add(1)))
@@ -180,29 +185,43 @@ func TestNeverMoreThanSlots(t *testing.T) {
 }
 
 func TestTenantBound(t *testing.T) {
-	bubble(t, GateOptions{Slots: 2, PerTenant: 10, Total: 100}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 2, PerTenant: 10, Total: 100}, func(t *testing.T, g *Gate) {
 		tenant := id.NewTenant()
 		wg := storm(t, g, tenant, 12, hash(20*time.Millisecond))
-		var busy *BusyError
-		err := g.Do(t.Context(), tenant, func() { t.Error("ran past the bound") })
-		if !errors.Is(err, ErrBusy) || !errors.As(err, &busy) {
-			t.Fatal(err)
-		}
 		// Ten in line and the newcomer, at 20 ms, on two cores.
-		if busy.RetryAfter != 110*time.Millisecond {
-			t.Errorf("retry after %v", busy.RetryAfter)
-		}
+		wantRefused(t, g.Do(t.Context(), tenant, func() { t.Error("ran past the bound") }), "rate_limited", 110*time.Millisecond)
+		wantRefused(t, g.Room(tenant), "rate_limited", 110*time.Millisecond)
 		// Another tenant gets in all the same.
-		if err := g.Do(t.Context(), id.NewTenant(), func() {}); err != nil {
+		other := id.NewTenant()
+		if err := errors.Join(g.Room(other), g.Do(t.Context(), other, func() {})); err != nil {
 			t.Error(err)
 		}
 		wg.Wait()
 	})
 }
 
+// A line of few expensive requests is too long as soon as the newest would wait in vain.
+func TestLinesAreBoundedInTime(t *testing.T) {
+	bubble(t, Options{Slots: 1, MaxWait: time.Second, Cost: 300 * time.Millisecond}, func(t *testing.T, g *Gate) {
+		tenant := id.NewTenant()
+		wg := storm(t, g, tenant, 4, hash(300*time.Millisecond))
+		wantRefused(t, g.Do(t.Context(), tenant, func() { t.Error("ran") }), "rate_limited", 1200*time.Millisecond)
+		wg.Wait()
+	})
+}
+
+// wantRefused wants a refusal with the code, and a wait of so long if one is given.
+func wantRefused(t *testing.T, err error, code string, after time.Duration) {
+	t.Helper()
+	refused := problem.From(err)
+	if !errors.Is(err, ErrBusy) || refused.Code != code || after > 0 && refused.RetryAfter != after {
+		t.Errorf("%v, retry after %v; want %s after %v", err, problem.From(err).RetryAfter, code, after)
+	}
+}
+
 // When the gate is full, the longest line gives way: who fills it cannot shut out the others.
 func TestTotalBound(t *testing.T) {
-	bubble(t, GateOptions{Slots: 1, PerTenant: 9, Total: 10}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 1, PerTenant: 9, Total: 10}, func(t *testing.T, g *Gate) {
 		errs := make(chan error, 100)
 		var wg sync.WaitGroup
 		do := func(tenant id.Tenant) {
@@ -232,12 +251,10 @@ func TestTotalBound(t *testing.T) {
 		close(errs)
 		served := 0
 		for err := range errs {
-			var busy *BusyError
-			switch {
-			case err == nil:
+			if err == nil {
 				served++
-			case !errors.As(err, &busy) || busy.RetryAfter < 20*time.Millisecond || busy.RetryAfter > 220*time.Millisecond:
-				t.Errorf("%v", err)
+			} else if after := problem.From(err).RetryAfter; !errors.Is(err, ErrBusy) || after < 20*time.Millisecond || after > 220*time.Millisecond {
+				t.Errorf("%v, retry after %v", err, after)
 			}
 		}
 		if served != 11 {
@@ -246,33 +263,32 @@ func TestTotalBound(t *testing.T) {
 	})
 }
 
-// The estimate for a tenant counts what round robin serves before it, not everything that waits.
+// The estimate for a tenant counts what its share lets others have before it, not everything that waits.
 func TestRetryAfter(t *testing.T) {
-	g, a, b := NewGate(GateOptions{Slots: 2}), id.NewTenant(), id.NewTenant()
-	g.mean = 20 * time.Millisecond
+	g, a, b := NewGate(Options{Slots: 2}), id.NewTenant(), id.NewTenant()
 	for range 10 {
-		g.lines.push(a, false)
+		g.lines.push(&waiter{line: g.lines.line(a, 20*time.Millisecond)})
 	}
-	g.lines.push(b, false)
+	g.lines.push(&waiter{line: g.lines.line(b, 20*time.Millisecond)})
 	for _, c := range []struct {
 		tenant id.Tenant
 		turns  time.Duration
 	}{{a, 10 + 1 + 1}, {b, 1 + 2 + 1}, {id.NewTenant(), 0 + 2 + 1}} {
-		if got, want := g.busy(c.tenant).RetryAfter, c.turns*10*time.Millisecond; got != want {
+		if got, want := g.wait(g.lines.line(c.tenant, 20*time.Millisecond)), c.turns*10*time.Millisecond; got != want {
 			t.Errorf("%v, want %v", got, want)
 		}
 	}
 }
 
 func TestMaxWait(t *testing.T) {
-	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 1}, func(t *testing.T, g *Gate) {
 		wg := storm(t, g, id.NewTenant(), 1, hash(10*time.Second))
 		start := time.Now()
 		err := g.Do(t.Context(), id.NewTenant(), func() { t.Error("ran") })
 		if waited := time.Since(start); !errors.Is(err, ErrBusy) || waited != time.Second {
 			t.Errorf("%v after %v, want one second", err, waited)
 		}
-		if s := g.Stats(); s.Waiting != 0 || s.Tenants != 0 {
+		if s := g.Stats(); s.Waiting != 0 || s.Tenants != 1 {
 			t.Errorf("still in line: %+v", s)
 		}
 		wg.Wait()
@@ -280,7 +296,7 @@ func TestMaxWait(t *testing.T) {
 }
 
 func TestCancelLeavesAtOnce(t *testing.T) {
-	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 1}, func(t *testing.T, g *Gate) {
 		wg := storm(t, g, id.NewTenant(), 1, hash(500*time.Millisecond))
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 		defer cancel()
@@ -289,7 +305,7 @@ func TestCancelLeavesAtOnce(t *testing.T) {
 		if waited := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || waited != 5*time.Millisecond {
 			t.Errorf("%v after %v", err, waited)
 		}
-		if s := g.Stats(); s.Waiting != 0 || s.Tenants != 0 {
+		if s := g.Stats(); s.Waiting != 0 || s.Tenants != 1 {
 			t.Errorf("still in line: %+v", s)
 		}
 		wg.Wait()
@@ -298,18 +314,19 @@ func TestCancelLeavesAtOnce(t *testing.T) {
 
 // The race named at quit, both ways: the slot is handed over after the context ended but before the line was left.
 func TestSlotHandedToOneWhoLeft(t *testing.T) {
-	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 1}, func(t *testing.T, g *Gate) {
 		for _, c := range []struct{ cause, want error }{{context.Canceled, context.Canceled}, {nil, nil}} {
-			if w, err := g.join(id.NewTenant(), false); w != nil || err != nil {
+			first, err := g.join(id.NewTenant(), false)
+			if err != nil || !first.ended {
 				t.Fatal("no free slot")
 			}
 			w, _ := g.join(id.NewTenant(), false)
-			g.leave(time.Millisecond) // hands the slot over
+			g.leave(first) // hands the slot over
 			if err := g.quit(w, c.cause); !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 			if c.cause == nil { // too late to be too late: the slot is ours, so it is used
-				g.leave(time.Millisecond)
+				g.leave(w)
 			}
 			if s := g.Stats(); s.Running != 0 {
 				t.Errorf("cause %v: a slot leaked: %+v", c.cause, s)
@@ -319,7 +336,7 @@ func TestSlotHandedToOneWhoLeft(t *testing.T) {
 }
 
 func TestPanicFreesTheSlot(t *testing.T) {
-	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 1}, func(t *testing.T, g *Gate) {
 		func() {
 			defer func() {
 				if r := recover(); r != "boom" {
@@ -335,7 +352,7 @@ func TestPanicFreesTheSlot(t *testing.T) {
 }
 
 func TestMeanFollows(t *testing.T) {
-	bubble(t, GateOptions{Slots: 1}, func(t *testing.T, g *Gate) {
+	bubble(t, Options{Slots: 1}, func(t *testing.T, g *Gate) {
 		for range 50 {
 			_ = g.Do(t.Context(), id.NewTenant(), hash(80*time.Millisecond))
 		}
@@ -346,18 +363,18 @@ func TestMeanFollows(t *testing.T) {
 }
 
 func TestGateDefaults(t *testing.T) {
-	o := NewGate(GateOptions{Slots: 4}).o
-	if o != (GateOptions{Slots: 4, PerTenant: 128, Total: 512, MaxWait: time.Second}) {
+	o := NewGate(Options{Slots: 4}).o
+	if o != (Options{Slots: 4, Each: 4, PerTenant: 128, Total: 512, MaxWait: time.Second, Cost: 50 * time.Millisecond}) {
 		t.Errorf("%+v", o)
 	}
-	if NewGate(GateOptions{}).o.Slots < 1 {
+	if NewGate(Options{}).o.Slots < 1 {
 		t.Error("no slots")
 	}
 }
 
 // In real time, with the race detector: 50 goroutines of 5 tenants that come, wait, are refused, give up and panic.
 func TestGateUnderRaces(t *testing.T) {
-	g := NewGate(GateOptions{Slots: 2, PerTenant: 6, Total: 20, MaxWait: 300 * time.Microsecond})
+	g := NewGate(Options{Slots: 2, PerTenant: 6, Total: 20, MaxWait: 300 * time.Microsecond})
 	var tenants [5]id.Tenant
 	for i := range tenants {
 		tenants[i] = id.NewTenant()
@@ -393,7 +410,7 @@ func TestGateUnderRaces(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s := g.Stats(); s.Running != 0 || s.Waiting != 0 || s.Tenants != 0 || g.lines.ring.Len() != 0 {
+	if s := g.Stats(); s.Running != 0 || s.Waiting != 0 || s.Tenants != 0 {
 		t.Errorf("not empty at the end: %+v", s)
 	}
 	if ran.Load() == 0 || refused.Load() == 0 || left.Load() == 0 || ran.Load()+refused.Load()+left.Load() != 50*200 {
