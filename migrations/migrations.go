@@ -39,13 +39,19 @@ const ControlSchema = "control"
 // been given a tenant, so that a query which forgot its tenant is refused (SQLSTATE 42501) and finds nothing.
 const TemplateSchema = "tenant_template"
 
-// Control brings the directory, and beside it the jobs and the empty template, to the newest version. url is the
-// provisioning role's. It is safe to run again and from several processes at once.
+// Control brings the database of the directory to the newest version: what every [Database] has, and the directory. url is
+// the provisioning role's. It is safe to run again and from several processes at once.
 func Control(ctx context.Context, url string) error {
-	if err := Jobs(ctx, url); err != nil { // first: tables of tenants have triggers that put jobs there
+	if err := Database(ctx, url); err != nil {
 		return err
 	}
-	if err := apply(ctx, url, ControlSchema, "control"); err != nil {
+	return apply(ctx, url, ControlSchema, "control")
+}
+
+// Database brings what every database has that tenants live in, the jobs and the empty template, to the newest version. url
+// is the provisioning role's there. It is safe to run again and from several processes at once.
+func Database(ctx context.Context, url string) error {
+	if err := Jobs(ctx, url); err != nil { // first: tables of tenants have triggers that put jobs there
 		return err
 	}
 	if err := Tenant(ctx, url, TemplateSchema); err != nil {

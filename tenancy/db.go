@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,9 +24,10 @@ const wait = 1500 * time.Millisecond
 // directory, inside the control schema; both are set for the one transaction, so nothing is left on the connection.
 type DB struct {
 	control *Pool
-	pools   map[string]*Pool   // by the name that tenants' records carry
-	shares  map[string]*shares // likewise
-	misses  chan struct{}      // lookups of the directory that its memory could not answer
+	pools   map[string]*Pool        // by the name that tenants' records carry
+	shares  map[string]*shares      // likewise
+	aside   map[string]*atomic.Bool // likewise: did not answer when Check asked it
+	misses  chan struct{}           // lookups of the directory that its memory could not answer
 }
 
 // DBOptions configures NewDB.
@@ -36,8 +38,9 @@ type DBOptions struct {
 
 // NewDB makes a DB of open pools; the caller closes them.
 func NewDB(o DBOptions) *DB {
-	db := &DB{control: o.Control, pools: o.Tenants, shares: map[string]*shares{}}
+	db := &DB{control: o.Control, pools: o.Tenants, shares: map[string]*shares{}, aside: map[string]*atomic.Bool{}}
 	for name, pool := range o.Tenants {
+		db.aside[name] = new(atomic.Bool)
 		db.shares[name] = newShares(pool.size)
 	}
 	// A spray of host names nobody has must leave connections for those that somebody has.
@@ -189,22 +192,21 @@ func (db *DB) inDirectory(ctx context.Context, fn func(context.Context, director
 		func(ctx context.Context, c *pgx.Conn) error { return fn(ctx, directoryTx{c}) })
 }
 
-// Ready reports whether every database answers.
-func (db *DB) Ready(ctx context.Context) error {
+// Ready reports whether the directory answers. Another database that is away is its own tenants' trouble: a replica that
+// took itself out for it would take it to all others.
+func (db *DB) Ready(ctx context.Context) error { return pings(ctx, db.control) }
+
+// Away asks a database whether it is there. It tells those who walk over tenants and met one whose database could not
+// answer what to think of the next.
+func (db *DB) Away(ctx context.Context, database string) bool {
+	pool := db.pools[database]
+	return pool == nil || db.aside[database].Load() || pings(ctx, pool) != nil
+}
+
+func pings(ctx context.Context, pool *Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	if err := db.control.Ping(ctx); err != nil {
-		return classify(ctx, err)
-	}
-	for _, p := range db.pools {
-		if p == db.control {
-			continue
-		}
-		if err := p.Ping(ctx); err != nil {
-			return classify(ctx, err)
-		}
-	}
-	return nil
+	return classify(ctx, pool.Ping(ctx))
 }
 
 // share waits for the tenant's turn at the connections, no longer than for anything else.
@@ -232,7 +234,10 @@ func (db *DB) pool(t Tenant) (*Pool, error) {
 	}
 	pool := db.pools[t.Database]
 	if pool == nil {
-		return nil, fmt.Errorf("tenancy: tenant %s lives in database %q, which is not configured here", t.ID, t.Database)
+		return nil, problem.Unavailable(time.Second, fmt.Errorf("tenancy: tenant %s lives in database %q, which is not configured here", t.ID, t.Database))
+	}
+	if db.aside[t.Database].Load() {
+		return nil, problem.Unavailable(time.Second, fmt.Errorf("tenancy: database %q was away when it was to be checked", t.Database))
 	}
 	return pool, nil
 }

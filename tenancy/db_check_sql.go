@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/migrations"
 )
@@ -18,11 +20,17 @@ func (e *UnsafeRoleError) Error() string {
 }
 
 // Check holds the serving role of every database against what isolation rests on, and the directory's version against
-// the one this binary was made for. Errors: *UnsafeRoleError.
+// the one this binary was made for. A database without the directory that does not answer is put aside, so that nobody
+// reaches it unchecked: see [DB.Watch]. Errors: *UnsafeRoleError.
 func (db *DB) Check(ctx context.Context) error {
-	for _, pool := range db.pools {
-		if err := errors.Join(checkRole(ctx, pool), checkJobs(ctx, pool)); err != nil {
-			return err
+	for name, pool := range db.pools {
+		err := checkDatabase(ctx, pool)
+		if away(err) && pool != db.control {
+			db.aside[name].Store(true)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("database %s: %w", name, err)
 		}
 	}
 	return db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
@@ -35,6 +43,40 @@ func (db *DB) Check(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// Watch checks the databases that were put aside until all answer and are safe, or ctx ends. Their tenants are answered
+// with 503 until then.
+func (db *DB) Watch(ctx context.Context, log *slog.Logger) {
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		all := true
+		for name, aside := range db.aside {
+			if !aside.Load() {
+				continue
+			}
+			if err := checkDatabase(ctx, db.pools[name]); err != nil {
+				all = false
+				log.LogAttrs(ctx, slog.LevelError, "a database is put aside, its tenants are answered with 503", slog.String("database", name), slog.Any("error", err))
+				continue
+			}
+			aside.Store(false)
+			log.LogAttrs(ctx, slog.LevelInfo, "a database that was put aside is in use", slog.String("database", name))
+		}
+		if all {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func checkDatabase(ctx context.Context, pool *Pool) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return errors.Join(checkRole(ctx, pool), checkJobs(ctx, pool))
 }
 
 // checkJobs asks for what came later than the first installations.

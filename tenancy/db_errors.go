@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 )
 
 // transient are the SQLSTATEs of a server that is going down, coming up, full, or too busy within our own limits.
@@ -17,6 +19,12 @@ func transient(code string) bool {
 		return true
 	}
 	return pgerrcode.IsConnectionException(code) || pgerrcode.IsInsufficientResources(code) || pgerrcode.IsOperatorIntervention(code)
+}
+
+// away reports what classify has found to be a database that cannot answer now.
+func away(err error) bool {
+	p, ok := errors.AsType[*problem.Error](err)
+	return ok && p.Kind == problem.KindUnavailable
 }
 
 // roleRefused reports a connection that may not take on a role. Any other 42501, as of a table, is a fault of ours.

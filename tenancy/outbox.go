@@ -35,6 +35,8 @@ type outgoing struct {
 	tenant id.Tenant
 	about  id.Tenant // zero: nothing has to come first
 	entry  string
+
+	database string // the tenant's, where it was read with the entry
 }
 
 // bundle is the entries of one cause.
@@ -59,7 +61,7 @@ func (b *bundle) putAbout(ctx context.Context, tx querier, t, about id.Tenant, e
 	if err != nil {
 		return err
 	}
-	x := outgoing{entry, t, about, text}
+	x := outgoing{id: entry, tenant: t, about: about, entry: text}
 	b.all = append(b.all, x)
 	return insertOutgoing(ctx, tx, x, e.At)
 }
@@ -114,15 +116,17 @@ func (o *Outbox) DeliverAll(ctx context.Context) error {
 	return err
 }
 
-// deliver leaves the rest of a tenant whose database is away to a later try, and goes on with the others.
+// deliver leaves the rest of a tenant that cannot be reached to a later try, or of all tenants of its database where that
+// does not answer, and goes on with the others.
 func (o *Outbox) deliver(ctx context.Context, all []outgoing) {
-	away := map[id.Tenant]bool{}
+	stuck, away := map[id.Tenant]bool{}, map[string]bool{}
 	for _, x := range all {
-		if away[x.tenant] || ctx.Err() != nil {
+		if stuck[x.tenant] || x.database != "" && away[x.database] || ctx.Err() != nil {
 			continue
 		}
 		if err := o.deliverOne(ctx, x); err != nil {
-			away[x.tenant] = true
+			stuck[x.tenant] = true
+			away[x.database] = x.database != "" && o.DB.Away(ctx, x.database)
 			o.complain(ctx, x.tenant, err)
 		}
 	}

@@ -643,7 +643,7 @@ func TestMigrateTenantsTakesUpWhereItStopped(t *testing.T) {
 	p.do(t, "update control.tenants set schema_version = 0 where id = $1", behind.ID)
 	var done atomic.Int32
 	inParallel(t, 3, func(int) error {
-		n, err := MigrateTenants(t.Context(), p.ProvisionerURL)
+		n, err := MigrateTenants(t.Context(), p.ProvisionerURL, map[string]string{testDatabase: p.ProvisionerURL})
 		done.Add(int32(n))
 		return err
 	})
@@ -657,7 +657,7 @@ func TestMigrateTenantsTakesUpWhereItStopped(t *testing.T) {
 			t.Errorf("%s is at %d", tenant.ID, got.SchemaVersion)
 		}
 	}
-	if n, err := MigrateTenants(t.Context(), p.ProvisionerURL); n != 0 || err != nil {
+	if n, err := MigrateTenants(t.Context(), p.ProvisionerURL, map[string]string{testDatabase: p.ProvisionerURL}); n != 0 || err != nil {
 		t.Errorf("a second run migrates %d, %v", n, err)
 	}
 	p.invisible(t, half.Slug)

@@ -12,9 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
 )
@@ -29,10 +26,12 @@ type config struct {
 	Region         string
 	DNSServer      string
 
-	Database            string // the name tenants' records carry
+	Database            string // the name tenants' records carry; it holds the directory, too
 	DatabaseURL         secret
 	ProvisionerURL      secret
-	DatabaseConnections int32
+	DatabaseCapacity    int32
+	DatabaseConnections int32 // of all databases together
+	MoreDatabases       []database
 
 	Vault            custody.VaultConfig
 	VaultProvisioner custody.VaultLogin
@@ -81,49 +80,6 @@ func (c *config) check() error {
 	}
 	errs = append(errs, c.checkDatabases(), c.checkVault(), c.checkMail())
 	return errors.Join(errs...)
-}
-
-func (c *config) checkDatabases() error {
-	var errs []error
-	serving, err := parseDatabase(c.DatabaseURL)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("GATEHOUSE_DATABASE_URL: %w", err))
-	}
-	provisioning, err := parseDatabase(c.ProvisionerURL)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("GATEHOUSE_PROVISIONER_DATABASE_URL: %w", err))
-	}
-	if serving != nil && provisioning != nil {
-		if serving.User == provisioning.User {
-			errs = append(errs, errors.New("GATEHOUSE_PROVISIONER_DATABASE_URL: must be another role than GATEHOUSE_DATABASE_URL, or requests are served with the right to every tenant's tables"))
-		}
-		if serving.Database != provisioning.Database {
-			errs = append(errs, errors.New("GATEHOUSE_PROVISIONER_DATABASE_URL: must name the same database as GATEHOUSE_DATABASE_URL"))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// parseDatabase reads the URL of a database and refuses unsafe ones; nil, nil is none.
-func parseDatabase(u secret) (*pgconn.Config, error) {
-	if u == "" {
-		return nil, nil
-	}
-	parsed, err := pgxpool.ParseConfig(string(u))
-	if err != nil {
-		return nil, errors.New("is not a Postgres URL") // the parser's own words may hold the password
-	}
-	c := &parsed.ConnConfig.Config
-	if c.User == "postgres" {
-		return nil, errors.New("must not be the superuser")
-	}
-	attempts := []*pgconn.FallbackConfig{{Host: c.Host, TLSConfig: c.TLSConfig}}
-	for _, a := range append(attempts, c.Fallbacks...) {
-		if a.TLSConfig == nil && !loopbackName(a.Host) && !strings.HasPrefix(a.Host, "/") {
-			return nil, errors.New("needs sslmode=verify-full (or require), or rows and passwords cross the network in the clear")
-		}
-	}
-	return c, nil
 }
 
 func (c *config) checkVault() error {

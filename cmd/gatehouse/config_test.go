@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -68,6 +69,8 @@ func TestConfigurationRefuses(t *testing.T) {
 		{"DATABASE_URL", "postgres://gatehouse_runtime:pw-one@db.example/other?sslmode=verify-full", "must name the same database"},
 		{"DATABASE_URL", "mysql://a:pw-one@db.example/gatehouse", "is not a Postgres URL"},
 		{"PROVISIONER_DATABASE_URL", "postgres://p:pw-two@db.example/gatehouse?sslmode=allow", "needs sslmode"},
+		{"DATABASE_CAPACITY", "2001", "must be a number from 0 to 2000"},
+		{"DATABASES_FILE", "/nowhere", "no such file"},
 		{"DATABASE_CONNECTIONS", "1", "must be a number from 2 to 200"},
 		{"DATABASE_CONNECTIONS", "many", "must be a number from 2 to 200"},
 		{"VAULT_ADDR", "", "is required"},
@@ -118,6 +121,76 @@ func TestConfigurationRefuses(t *testing.T) {
 	same["GATEHOUSE_VAULT_ROLE_ID"], same["GATEHOUSE_VAULT_SECRET_ID"] = "role", "other"
 	if _, err := read(t, same); err == nil || !strings.Contains(err.Error(), "must be another login") {
 		t.Errorf("one login to Vault for both: %v", err)
+	}
+}
+
+// withDatabases is a safe installation with a file of more databases.
+func withDatabases(t *testing.T, file string) map[string]string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "databases.json")
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := maps.Clone(aSafeInstallation)
+	env["GATEHOUSE_DATABASES_FILE"] = path
+	return env
+}
+
+// entry is a good one of the file, named as told.
+func entry(name, more string) string {
+	return fmt.Sprintf(`{"name":%q,"url":"postgres://rt2:pw-six@db2.example/%[1]s?sslmode=verify-full","provisioner_url":"postgres://pr2:pw-seven@db2.example/%[1]s?sslmode=verify-full"%s}`, name, more)
+}
+
+func TestDatabasesFileRefuses(t *testing.T) {
+	t.Parallel()
+	const two = `"provisioner_url":"postgres://pr2:pw-seven@db2.example/two?sslmode=verify-full"`
+	for _, c := range []struct{ entries, want string }{
+		{`{"name":"Two"}`, "databases[0].name must be up to 40 of a-z, 0-9 and -, such as shared-2; databases[0].url is required; databases[0].provisioner_url is required"},
+		{`{"name":"two","password":"pw-eight"}`, "password"},
+		{`{"name":"two","capacity":"many"}`, "capacity"},
+		{entry("two", `,"capacity":2001`), "databases[0].capacity must be a number from 0 to 2000"},
+		{entry("two", `,"connections":1`), "databases[0].connections must be at least 2"},
+		{entry("two", `,"connections":9`), "10 are not enough for 2 databases: shared-1 would have 1 and needs 2"},
+		{entry("a", "") + "," + entry("a", ""), "a: name: is the name of two databases"},
+		{entry("shared-1", ""), "shared-1: name: is the name of two databases"},
+		{entry("two", "") + "," + entry("three", ""), "three: url: must be another role than that of two on the same server"},
+		{entry("two", "") + "," + strings.Replace(entry("two", ""), `"two"`, `"three"`, 1), "three: url: names the database that two is"},
+		{`{"name":"two","url":"postgres://rt2:pw-six@db2.example/two",` + two + `}`, "two: url: needs sslmode"},
+		{`{"name":"two","url":"postgres://pr2:pw-six@db2.example/two?sslmode=verify-full",` + two + `}`, "two: provisioner_url: must be another role"},
+		{`{"name":"two","url":"postgres://rt2:pw-six@db2.example/else?sslmode=verify-full",` + two + `}`, "two: provisioner_url: must name the same database"},
+		{`{"name":"two","url":"postgres://postgres:pw-six@db2.example/two?sslmode=verify-full",` + two + `}`, "two: url: must not be the superuser"},
+		{`{"name":"two","url":"mysql://pw-six@x",` + two + `}`, "two: url: is not a Postgres URL"},
+	} {
+		_, err := read(t, withDatabases(t, `{"databases":[`+c.entries+`]}`))
+		switch {
+		case err == nil:
+			t.Errorf("%s is taken", c.entries)
+		case !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "GATEHOUSE_DATABASE"):
+			t.Errorf("%s: %v, want %q", c.entries, err, c.want)
+		case strings.Contains(err.Error(), "pw-"):
+			t.Errorf("%s: the error holds a secret: %v", c.entries, err)
+		}
+	}
+}
+
+// TestConnectionsAreDivided: each database has what it was told or an even part of the rest, and all have the total.
+func TestConnectionsAreDivided(t *testing.T) {
+	t.Parallel()
+	env := withDatabases(t, `{"databases":[`+entry("two", `,"connections":4,"capacity":7`)+","+strings.ReplaceAll(entry("three", ""), "db2", "db3")+`]}`)
+	env["GATEHOUSE_DATABASE_CONNECTIONS"] = "13"
+	c, err := read(t, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range c.databases() {
+		got = append(got, fmt.Sprint(d.Name, " ", d.Connections, " ", d.Capacity))
+	}
+	if want := []string{"shared-1 5 1000", "two 4 7", "three 4 1000"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if said := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(said, "pw-") {
+		t.Errorf("a configuration prints its secrets: %s", said)
 	}
 }
 

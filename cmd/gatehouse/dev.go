@@ -104,7 +104,7 @@ func listenLoopback(address string) (net.Listener, error) {
 // prepare brings up what the service stands on: custody, Postgres, roles, the newest schema. Custody is first because it
 // is the one that others may have configured wrongly, and the quicker one to stop again.
 func (d *dev) prepare(ctx context.Context, port int) (cfg config, err error) {
-	cfg = config{Database: "shared-1", DatabaseConnections: 10, Region: devRegion, TenantDomain: "localhost", LogFormat: "text", development: true}
+	cfg = config{Database: "shared-1", DatabaseCapacity: defaultCapacity, DatabaseConnections: 10, Region: devRegion, TenantDomain: "localhost", LogFormat: "text", development: true}
 	if cfg.Address, err = tenancy.ParseAddress(fmt.Sprintf("http://localhost:%d", port)); err != nil {
 		return config{}, err
 	}
@@ -131,7 +131,7 @@ func (d *dev) prepare(ctx context.Context, port int) (cfg config, err error) {
 	if err := cfg.check(); err != nil {
 		return config{}, err
 	}
-	return cfg, migrateAll(ctx, string(cfg.ProvisionerURL))
+	return cfg, migrateAll(ctx, cfg)
 }
 
 func (d *dev) runPostgres(ctx context.Context) (superuserURL string, err error) {
@@ -191,11 +191,12 @@ func (d *dev) watch(name string, done <-chan struct{}, log string) {
 	}()
 }
 
-func migrateAll(ctx context.Context, url string) error {
+func migrateAll(ctx context.Context, cfg config) error {
+	url := string(cfg.ProvisionerURL)
 	if err := migrations.Control(ctx, url); err != nil {
 		return err
 	}
-	_, err := tenancy.MigrateTenants(ctx, url)
+	_, err := tenancy.MigrateTenants(ctx, url, map[string]string{cfg.Database: url})
 	return err
 }
 

@@ -197,7 +197,7 @@ func TestMailsWithoutAServerAreGivenUp(t *testing.T) {
 	old := uuid.Must(uuid.NewV7()).String()
 	tt.exec(t, `insert into mails (id, kind, user_id, address, data, created_at) values ($1, 'invitation', $2, $3, '{}', now())`, old, p.id, p.email)
 	tt.exec(t, `update jobs.river_job set created_at = now() - interval '80 hours' where args->>'mail' = $1`, old)
-	if err := tt.mail.ExpireNow(t.Context(), tt.jobs); err != nil {
+	if err := tt.mail.ExpireNow(t.Context(), tt.jobs["shared-1"]); err != nil {
 		t.Fatal(err)
 	}
 	if n := tt.count(t, `select count(*) from mails where id = $1`, old); n != 0 {

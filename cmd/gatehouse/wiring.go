@@ -54,7 +54,7 @@ type platform struct {
 	audit      *audit.Log
 	outbox     *tenancy.Outbox
 	mail       *mail.Sender // nil where no mail server is set
-	jobs       *pgxpool.Pool
+	jobs       map[string]*pgxpool.Pool // of each database
 	closers    []func()
 	background sync.WaitGroup
 }
@@ -71,24 +71,17 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	if err := p.openCustody(); err != nil {
 		return nil, err
 	}
-	serving, err := tenancy.NewPool(string(c.DatabaseURL), c.DatabaseConnections)
+	serving, provisioning, err := p.openDatabases(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p.closers = append(p.closers, serving.Close)
-	provisioner, err := tenancy.NewProvisioningPool(ctx, string(c.ProvisionerURL), 2)
-	if err != nil {
-		return nil, err
-	}
-	p.closers = append(p.closers, provisioner.Close)
-	provisioning := tenancy.NewProvisioningDB(provisioner, serving.User())
 	now := c.now
 	if now == nil {
 		now = time.Now
 	}
 
 	// tenancy: whose is it?
-	p.db = tenancy.NewDB(tenancy.DBOptions{Control: serving, Tenants: map[string]*tenancy.Pool{c.Database: serving}})
+	p.db = tenancy.NewDB(tenancy.DBOptions{Control: serving[c.Database], Tenants: serving})
 	p.directory = tenancy.NewDirectory(tenancy.DirectoryOptions{DB: p.db, Now: now})
 	p.front = tenancy.Front{Resolver: tenancy.NewResolver(p.directory, c.Address), Trusted: c.TrustedProxies}
 	p.keyring = tenancy.NewKeyring(p.db)
@@ -96,9 +89,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.audit = &audit.Log{DB: p.db, Keyring: p.keyring, Signer: p.custodian, Now: now}
 	p.outbox = &tenancy.Outbox{DB: p.db, Directory: p.directory, Ledger: audit.Ledger{}, Log: log}
 	p.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{
-		Control:    provisioning,
-		Placements: map[string]tenancy.ProvisioningDB{c.Database: provisioning},
-		Database:   c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
+		Control: provisioning[c.Database], Placements: provisioning,
+		Database: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
 		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
 	})
 	p.domains = tenancy.NewDomains(p.domainOptions(now))
@@ -134,14 +126,34 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 
 	// mail: what was posted is sent. Kinds that carry a link are composed by whoever makes the link.
 	linked := identity.Composer{Address: c.Address, Now: now}
-	return p, p.openMail(ctx, mail.Composers{ByKind: linked.Composers(), Others: identity.Greeting{}}, now)
+	return p, p.openMail(mail.Composers{ByKind: linked.Composers(), Others: identity.Greeting{}}, now)
 }
 
-func (p *platform) openMail(ctx context.Context, composers mail.Composers, now func() time.Time) (err error) {
-	if p.jobs, err = tenancy.NewJobsPool(ctx, string(p.config.DatabaseURL), 3); err != nil {
-		return err
+// openDatabases opens each database three times: to serve, to provision, and to work its jobs.
+func (p *platform) openDatabases(ctx context.Context) (serving map[string]*tenancy.Pool, provisioning map[string]tenancy.ProvisioningDB, err error) {
+	serving, provisioning, p.jobs = map[string]*tenancy.Pool{}, map[string]tenancy.ProvisioningDB{}, map[string]*pgxpool.Pool{}
+	for _, d := range p.config.databases() {
+		pool, err := tenancy.NewPool(string(d.URL), d.Connections)
+		if err != nil {
+			return nil, nil, err
+		}
+		p.closers = append(p.closers, pool.Close)
+		provisioner, err := tenancy.NewProvisioningPool(ctx, string(d.ProvisionerURL), 2)
+		if err != nil {
+			return nil, nil, err
+		}
+		p.closers = append(p.closers, provisioner.Close)
+		jobs, err := tenancy.NewJobsPool(ctx, string(d.URL), 3)
+		if err != nil {
+			return nil, nil, err
+		}
+		p.closers = append(p.closers, jobs.Close)
+		serving[d.Name], provisioning[d.Name], p.jobs[d.Name] = pool, tenancy.NewProvisioningDB(provisioner, pool.User()), jobs
 	}
-	p.closers = append(p.closers, p.jobs.Close)
+	return serving, provisioning, nil
+}
+
+func (p *platform) openMail(composers mail.Composers, now func() time.Time) (err error) {
 	o := mail.SenderOptions{DB: p.db, Directory: p.directory, Settings: p.settings, Composers: composers, Now: now, Log: p.log}
 	if p.config.Mail.configured() {
 		server := p.config.Mail.Server
@@ -201,11 +213,14 @@ func (p *platform) openCustody() error {
 // start runs what goes on beside requests until ctx ends.
 func (p *platform) start(ctx context.Context) {
 	p.background.Go(func() { p.directory.Listen(ctx, p.log) })
-	if p.config.Mail.configured() {
-		p.background.Go(func() { p.mail.Work(ctx, p.jobs) })
-	} else {
+	p.background.Go(func() { p.db.Watch(ctx, p.log) })
+	work := p.mail.Work
+	if !p.config.Mail.configured() {
 		p.log.LogAttrs(ctx, slog.LevelWarn, "mails wait: no mail server is set (GATEHOUSE_SMTP_URL)")
-		p.background.Go(func() { p.mail.Expire(ctx, p.jobs) })
+		work = p.mail.Expire
+	}
+	for _, jobs := range p.jobs {
+		p.background.Go(func() { work(ctx, jobs) })
 	}
 	p.background.Go(func() { p.outbox.Run(ctx) })
 	if !p.config.unsealed {
@@ -250,7 +265,7 @@ func (p *platform) checkDatabase(ctx context.Context) error {
 	var refused *pgconn.PgError
 	switch {
 	case errors.As(err, &unsafe):
-		return fmt.Errorf("GATEHOUSE_DATABASE_URL: %w", err)
+		return err
 	case errors.As(err, &refused) && slices.Contains(notMigrated, refused.Code):
 		return errors.New("the database is not ready: it has no directory of tenants that this role can read: run gatehouse migrate (at first after gatehouse migrate roles)")
 	case errors.Is(err, syscall.ECONNREFUSED) && p.config.Region == devRegion && !p.config.development:

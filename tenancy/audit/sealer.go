@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -37,14 +39,15 @@ func (s *Sealer) Run(ctx context.Context) {
 	}
 }
 
-// Round seals the day that ended last for every tenant that has none yet. While a dependency is away there is no use in
-// asking for the next tenant, so it ends there.
+// Round seals the day that ended last for every tenant that has none yet. A database that is away is left out. While
+// another dependency is away there is no use in asking for the next tenant, so the round ends there.
 func (s *Sealer) Round(ctx context.Context) error {
 	if day := lastDay(s.Log.Now()); day != s.day {
 		s.day, s.done = day, map[id.Tenant]bool{}
 	}
 	const page = 250
 	var after id.Tenant
+	away := map[string]error{}
 	for {
 		tenants, err := s.Directory.List(ctx, after, page)
 		if err != nil {
@@ -52,12 +55,17 @@ func (s *Sealer) Round(ctx context.Context) error {
 		}
 		for _, t := range tenants {
 			after = t.ID
-			if err := s.visit(ctx, t); err != nil {
+			if away[t.Database] != nil {
+				continue
+			}
+			if err := s.visit(ctx, t); err != nil && s.Log.DB.Away(ctx, t.Database) {
+				away[t.Database] = err
+			} else if err != nil {
 				return err
 			}
 		}
 		if len(tenants) < page {
-			return ctx.Err()
+			return errors.Join(append(slices.Collect(maps.Values(away)), ctx.Err())...)
 		}
 	}
 }

@@ -37,12 +37,24 @@ func Install(tb testing.TB) Installation {
 // InstallOn is Install in a database of the test's own, on a server it may stop.
 func InstallOn(tb testing.TB, superuserURL string) Installation {
 	tb.Helper()
-	in := database(tb, superuserURL)
+	in := database(tb, superuserURL, migrations.Control)
 	in.Runtime, in.Provisioner = vault(tb)
 	return in
 }
 
-func database(tb testing.TB, superuserURL string) Installation {
+// Database is a further database that tenants can live in, without a directory: of the result only the URLs are set.
+func Database(tb testing.TB) Installation {
+	tb.Helper()
+	return DatabaseOn(tb, testenv.Database(tb))
+}
+
+// DatabaseOn is Database in a database of the test's own, on a server it may stop.
+func DatabaseOn(tb testing.TB, superuserURL string) Installation {
+	tb.Helper()
+	return database(tb, superuserURL, migrations.Database)
+}
+
+func database(tb testing.TB, superuserURL string, migrate func(context.Context, string) error) Installation {
 	tb.Helper()
 	ctx := context.Background()
 	u, err := url.Parse(superuserURL)
@@ -61,7 +73,7 @@ func database(tb testing.TB, superuserURL string) Installation {
 	in.RuntimeURL = u.String()
 	u.User = url.UserPassword(roles.Provisioner, roles.ProvisionerPassword)
 	in.ProvisionerURL = u.String()
-	if err := migrations.Control(ctx, in.ProvisionerURL); err != nil {
+	if err := migrate(ctx, in.ProvisionerURL); err != nil {
 		tb.Fatal(err)
 	}
 	return in

@@ -12,6 +12,19 @@ import (
 // OwnPostgres is Install on a Postgres of the test's own, to be stopped, paused and started again.
 func OwnPostgres(tb testing.TB) (Installation, *pgproc.Server) {
 	tb.Helper()
+	server := postgres(tb)
+	return InstallOn(tb, server.SuperuserURL()), server
+}
+
+// OwnDatabase is Database on a Postgres of the test's own.
+func OwnDatabase(tb testing.TB) (Installation, *pgproc.Server) {
+	tb.Helper()
+	server := postgres(tb)
+	return DatabaseOn(tb, server.SuperuserURL()), server
+}
+
+func postgres(tb testing.TB) *pgproc.Server {
+	tb.Helper()
 	bin, err := pgproc.Obtain(tb.Context(), os.Stderr)
 	if err != nil {
 		tb.Fatal(err)
@@ -26,7 +39,7 @@ func OwnPostgres(tb testing.TB) (Installation, *pgproc.Server) {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = server.Stop() })
-	return InstallOn(tb, server.SuperuserURL()), server
+	return server
 }
 
 // OwnVault is a Vault of the test's own, to be sealed, killed and started again, with the logins of serving and of
