@@ -48,11 +48,17 @@ var settings = []setting{
 	{name: "PROVISIONER_DATABASE_URL", required: true, secret: true, doc: "Postgres URL of the provisioning role, which makes tenants and migrates.",
 		set: func(c *config, s string) error { c.ProvisionerURL = secret(s); return nil }},
 	{name: "DATABASE_CAPACITY", fallback: "1000", doc: "Tenants that this database is meant for, from 0 to 2000. It holds the directory of tenants too, also with 0.",
-		set: func(c *config, s string) (err error) { c.DatabaseCapacity, err = parseCount(s, 0, maxCapacity); return err }},
+		set: func(c *config, s string) (err error) {
+			c.DatabaseCapacity, err = parseCount(s, 0, maxCapacity)
+			return err
+		}},
 	{name: "DATABASES_FILE", doc: "JSON file that names more databases for tenants, with their URLs: see docs/scaling.md.",
 		set: func(c *config, s string) (err error) { c.MoreDatabases, err = readDatabases(s); return err }},
 	{name: "DATABASE_CONNECTIONS", fallback: "10", doc: "Connections of the serving roles this replica opens at most, over all databases, from 2 to 200. One more is kept for announcements, and for each database up to 2 for provisioning and up to 4 for mails.",
-		set: func(c *config, s string) (err error) { c.DatabaseConnections, err = parseCount(s, fewestConnections, 200); return err }},
+		set: func(c *config, s string) (err error) {
+			c.DatabaseConnections, err = parseCount(s, fewestConnections, 200)
+			return err
+		}},
 
 	{name: "VAULT_ADDR", required: true, doc: "URL of Vault.",
 		set: func(c *config, s string) error { c.Vault.Address = s; return nil }},

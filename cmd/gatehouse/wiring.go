@@ -53,7 +53,7 @@ type platform struct {
 	apiKeys    *identity.APIKeys
 	audit      *audit.Log
 	outbox     *tenancy.Outbox
-	mail       *mail.Sender // nil where no mail server is set
+	mail       *mail.Sender             // nil where no mail server is set
 	jobs       map[string]*pgxpool.Pool // of each database
 	closers    []func()
 	background sync.WaitGroup
