@@ -2,6 +2,7 @@ package identity
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -17,6 +18,7 @@ type Discovery struct {
 	Front   tenancy.Front
 	Address tenancy.Address
 	Keyring *tenancy.Keyring
+	Now     func() time.Time
 }
 
 // Mount adds discovery and JWKS.
@@ -40,39 +42,44 @@ type metadataBody struct {
 // measured in.
 const cacheable = "public, max-age=300"
 
-func (d *Discovery) tenant(r *http.Request) (tenancy.Tenant, *tenancy.Keys, error) {
-	site, err := d.Front.Site(r)
-	if err != nil {
-		return tenancy.Tenant{}, nil, err
+// found is what discovery speaks of: a tenant, where it was asked, and the tenant's keys.
+type found struct {
+	tenant tenancy.Tenant
+	site   tenancy.Site
+	keys   *tenancy.Keys
+}
+
+func (d *Discovery) find(r *http.Request) (f found, err error) {
+	if f.site, err = d.Front.Site(r); err != nil {
+		return f, err
 	}
-	t, err := site.Anonymous().EvenSuspended(r.Context(), nil)
-	if err != nil {
-		return tenancy.Tenant{}, nil, err
+	if f.tenant, err = f.site.Anonymous().EvenSuspended(r.Context(), nil); err != nil {
+		return f, err
 	}
-	keys, err := d.Keyring.Of(r.Context(), t)
-	return t, keys, err
+	f.keys, err = d.Keyring.Of(r.Context(), f.tenant)
+	return f, err
 }
 
 func (d *Discovery) metadata(w http.ResponseWriter, r *http.Request) error {
-	t, keys, err := d.tenant(r)
+	f, err := d.find(r)
 	if err != nil {
 		return err
 	}
-	issuer := d.Address.Issuer(t)
+	issuer := d.Address.IssuerAt(f.tenant, f.site, d.Now())
 	w.Header().Set("Cache-Control", cacheable)
 	return rest.Respond(w, http.StatusOK, metadataBody{
 		Issuer: issuer, JWKSURI: issuer + "/.well-known/jwks.json", ResponseTypes: []string{}, GrantTypes: []string{},
-		SubjectTypes: []string{"public"}, Algorithms: []custody.Algorithm{keys.Active.Algorithm},
+		SubjectTypes: []string{"public"}, Algorithms: []custody.Algorithm{f.keys.Active.Algorithm},
 		Claims: []string{"iss", "sub", "aud", "iat", "nbf", "exp", "jti", "sid", "tenant_id", "tenant_slug", "email", "email_verified",
 			"name", "roles", "amr", "acr", "auth_time"},
 	})
 }
 
 func (d *Discovery) jwks(w http.ResponseWriter, r *http.Request) error {
-	_, keys, err := d.tenant(r)
+	f, err := d.find(r)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", cacheable)
-	return rest.Respond(w, http.StatusOK, keys.JWKS)
+	return rest.Respond(w, http.StatusOK, f.keys.JWKS)
 }

@@ -45,9 +45,10 @@ var algorithms = []protocol.CredentialParameter{
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
 }
 
-// relyingParty is what a tenant is to browsers. Its id is the tenant's primary domain or, where it has none, the shared
-// host; credentials made for another host of the tenant stay good there and, by related origin requests (section 5.11),
-// on all of the tenant's hosts.
+// relyingParty is what a tenant is to browsers. Its id is the host that the tenant has proved longest or, where it has none,
+// the shared host; credentials made for another host of the tenant stay good there and, by related origin requests
+// (section 5.11), on all of the tenant's hosts. It is not the primary domain: a sign-in by passkey asks for one id before it
+// is known who comes, so if the id went where the tenant moves its primary domain, nobody's passkey would be found any more.
 type relyingParty struct {
 	id      string
 	name    string
@@ -63,19 +64,16 @@ func (f *Factors) relyingParty(ctx context.Context, t tenancy.Tenant) (relyingPa
 	if err != nil {
 		return relyingParty{}, err
 	}
-	if len(hosts) == 0 || t.PrimaryDomain == "" {
+	if len(hosts) == 0 {
 		hosts = []tenancy.Host{f.Address.Shared()}
 	}
 	set, err := f.Settings.Of(ctx, t)
 	if err != nil {
 		return relyingParty{}, err
 	}
-	p := relyingParty{id: string(t.PrimaryDomain), name: t.Name, authenticators: set.MFA.Authenticators, now: f.Now()}
+	p := relyingParty{id: string(hosts[0]), name: t.Name, authenticators: set.MFA.Authenticators, now: f.Now()}
 	for _, h := range hosts {
 		p.hosts, p.origins = append(p.hosts, string(h)), append(p.origins, f.Address.Origin(h))
-	}
-	if p.id == "" {
-		p.id = p.hosts[0]
 	}
 	return p, nil
 }
@@ -176,7 +174,7 @@ func requestOptions(c ceremony, allowed []credential) protocol.PublicKeyCredenti
 }
 
 // usable are the credentials that can answer one ceremony, and the relying party id to ask for: a ceremony has one, so
-// those made for the tenant's present primary domain go first, and then those for the host that comes next.
+// those made for the tenant's present id go first, and then those for the host that comes next.
 func (p relyingParty) usable(all []credential, methods []string) (rpID string, usable []credential) {
 	for _, host := range append([]string{p.id}, p.hosts...) {
 		for _, k := range all {

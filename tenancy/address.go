@@ -61,12 +61,3 @@ func (a Address) Origin(h Host) string {
 	}
 	return a.scheme + "://" + string(h) + ":" + a.port
 }
-
-// Issuer is a tenant's issuer identifier (RFC 8414 section 2): its primary domain or, where it has none, its place on
-// the shared host. A tenant has one issuer, whichever way a request came in.
-func (a Address) Issuer(t Tenant) string {
-	if t.PrimaryDomain != "" {
-		return a.Origin(t.PrimaryDomain)
-	}
-	return a.Origin(a.shared) + "/t/" + string(t.Slug)
-}

@@ -13,11 +13,11 @@ import (
 
 const tenantColumns = `t.id, t.slug, t.name, t.locale, t.region, t.database, t.state, t.is_master, t.signing_algorithm,
 	coalesce(t.owner_email, ''), coalesce(t.owner_name, ''), t.owner_user_id, t.schema_version, t.created_at, t.updated_at,
-	coalesce((select p.domain from domains p where p.tenant_id = t.id and p.is_primary), '')`
+	coalesce((select p.domain from domains p where p.tenant_id = t.id and p.is_primary), ''), ` + formerIssuers
 
 func scanTenant(row pgx.CollectableRow) (t Tenant, err error) {
 	err = row.Scan(&t.ID, &t.Slug, &t.Name, &t.Locale, &t.Region, &t.Database, &t.State, &t.Master, &t.SigningAlgorithm,
-		&t.OwnerEmail, &t.OwnerName, &t.OwnerID, &t.SchemaVersion, &t.CreatedAt, &t.UpdatedAt, &t.PrimaryDomain)
+		&t.OwnerEmail, &t.OwnerName, &t.OwnerID, &t.SchemaVersion, &t.CreatedAt, &t.UpdatedAt, &t.PrimaryDomain, &t.FormerIssuers)
 	t.CreatedAt, t.UpdatedAt = t.CreatedAt.UTC(), t.UpdatedAt.UTC()
 	return t, err
 }

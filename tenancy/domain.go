@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,6 +21,23 @@ const (
 	UseHost  Use = "host"
 	UseEmail Use = "email"
 )
+
+// ParseUses reads what a domain is to be for, each use once. The error's sentence is safe to show.
+func ParseUses(all []string) ([]Use, error) {
+	uses := make([]Use, len(all))
+	for i, s := range all {
+		if uses[i] = Use(s); uses[i] != UseHost && uses[i] != UseEmail {
+			return nil, errUses
+		}
+	}
+	if len(uses) == 0 {
+		return nil, errUses
+	}
+	slices.Sort(uses)
+	return slices.Compact(uses), nil
+}
+
+var errUses = errors.New("must hold host, email or both")
 
 // Domain is a name a tenant claims and, once VerifiedAt is set, has proved to control. Until then it has no effect.
 type Domain struct {
@@ -113,7 +131,7 @@ type Outcome struct {
 // not an error. Errors: ErrUnknown; 409 domain_taken where another tenant was first.
 func (s *Domains) Verify(ctx context.Context, by Admitted, domain id.Domain) (Outcome, error) {
 	var d Domain
-	t, told := by.Tenant, s.Outbox.bundle()
+	t := by.Tenant
 	err := s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) (err error) {
 		d, err = domainByID(ctx, tx, t.ID, domain)
 		return err
@@ -127,7 +145,7 @@ func (s *Domains) Verify(ctx context.Context, by Admitted, domain id.Domain) (Ou
 	if why := s.prove(ctx, d); why != "" {
 		return Outcome{false, why}, nil
 	}
-	err = s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+	err = s.change(ctx, t.ID, by.Actor, func(ctx context.Context, tx directoryTx, told *bundle) error {
 		first, err := setVerified(ctx, tx, d, s.Now())
 		if err != nil || !first {
 			return err
@@ -141,7 +159,6 @@ func (s *Domains) Verify(ctx context.Context, by Admitted, domain id.Domain) (Ou
 	if err != nil {
 		return Outcome{}, err
 	}
-	told.deliver(ctx)
 	return Outcome{true, "The domain is verified."}, nil
 }
 
@@ -165,7 +182,7 @@ func (s *Domains) prove(ctx context.Context, d Domain) string {
 	}
 }
 
-// NewHosts remembers each tenant's proved hosts, its primary domain first.
+// NewHosts remembers each tenant's proved hosts, the one proved longest first.
 func NewHosts(db *DB) *PerTenant[[]Host] {
 	return NewPerTenant(func(ctx context.Context, t Tenant) (all []Host, err error) {
 		err = db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
@@ -188,18 +205,13 @@ func (s *Domains) List(ctx context.Context, t Tenant, after id.Domain, limit int
 // Remove gives a name up. If it was the primary domain, the oldest other proved host takes its place. Errors:
 // ErrUnknown.
 func (s *Domains) Remove(ctx context.Context, by Admitted, domain id.Domain) error {
-	told := s.Outbox.bundle()
-	err := s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+	return s.change(ctx, by.Tenant.ID, by.Actor, func(ctx context.Context, tx directoryTx, told *bundle) error {
 		d, err := deleteDomain(ctx, tx, by.Tenant.ID, domain)
 		if err != nil {
 			return err
 		}
 		return told.put(ctx, tx, by.Tenant.ID, d.event("domain.removed", by.Actor, s.Now()))
 	})
-	if err == nil {
-		told.deliver(ctx)
-	}
-	return err
 }
 
 func domainTaken() error {

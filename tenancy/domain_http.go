@@ -2,7 +2,6 @@ package tenancy
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -21,6 +20,7 @@ func (s *Domains) Mount(r *mux.Router, g Guard) {
 	})
 	r.Handle("/v1/domains/{id}", rest.Methods{http.MethodDelete: g.Require(write, s.remove)})
 	r.Handle("/v1/domains/{id}/verify", rest.Methods{http.MethodPost: g.Require(write, s.verify)})
+	r.Handle("/v1/domains/{id}/primary", rest.Methods{http.MethodPost: g.Require(write, s.makePrimary)})
 }
 
 type domainBody struct {
@@ -42,10 +42,11 @@ func renderDomain(d Domain) domainBody {
 }
 
 type claimRequest struct {
-	Domain string `json:"domain"`
-	Uses   []Use  `json:"uses"`
+	Domain string   `json:"domain"`
+	Uses   []string `json:"uses"`
 
 	host Host
+	uses []Use
 }
 
 // Validate reports bad members.
@@ -56,12 +57,10 @@ func (c *claimRequest) Validate() map[string]string {
 		bad["domain"] = err.Error()
 	}
 	if c.Uses == nil {
-		c.Uses = []Use{UseHost}
+		c.Uses = []string{string(UseHost)}
 	}
-	slices.Sort(c.Uses)
-	c.Uses = slices.Compact(c.Uses)
-	if len(c.Uses) == 0 || slices.ContainsFunc(c.Uses, func(u Use) bool { return u != UseHost && u != UseEmail }) {
-		bad["uses"] = "must hold host, email or both"
+	if c.uses, err = ParseUses(c.Uses); err != nil {
+		bad["uses"] = err.Error()
 	}
 	return bad
 }
@@ -76,7 +75,7 @@ func (s *Domains) claim(w http.ResponseWriter, r *http.Request, by Admitted) err
 		return err
 	}
 	op := Operation{Name: "POST /v1/domains", By: by.Caller, Actor: by.Actor, Key: key, Request: req}
-	body, err := s.Claim(r.Context(), by.Tenant, op, req.host, req.Uses, func(d Domain) any { return renderDomain(d) })
+	body, err := s.Claim(r.Context(), by.Tenant, op, req.host, req.uses, func(d Domain) any { return renderDomain(d) })
 	if err != nil {
 		return err
 	}
@@ -114,13 +113,34 @@ func (s *Domains) remove(w http.ResponseWriter, r *http.Request, by Admitted) er
 	return rest.NoContent(w)
 }
 
-func (s *Domains) verify(w http.ResponseWriter, r *http.Request, by Admitted) error {
+// named is the domain that a request without a body is about.
+func named(r *http.Request) (id.Domain, error) {
 	if err := rest.NoBody(r); err != nil {
-		return err
+		return id.Domain{}, err
 	}
 	domain, err := id.ParseDomain(mux.Vars(r)["id"])
 	if err != nil {
-		return problem.NotFound()
+		return id.Domain{}, problem.NotFound()
+	}
+	return domain, nil
+}
+
+func (s *Domains) makePrimary(w http.ResponseWriter, r *http.Request, by Admitted) error {
+	domain, err := named(r)
+	if err != nil {
+		return err
+	}
+	d, err := s.MakePrimary(r.Context(), by, domain)
+	if err != nil {
+		return notFound(err)
+	}
+	return rest.Respond(w, http.StatusOK, renderDomain(d))
+}
+
+func (s *Domains) verify(w http.ResponseWriter, r *http.Request, by Admitted) error {
+	domain, err := named(r)
+	if err != nil {
+		return err
 	}
 	o, err := s.Verify(r.Context(), by, domain)
 	if err != nil {

@@ -28,9 +28,9 @@ func insertDomain(ctx context.Context, tx querier, d Domain) error {
 	return err
 }
 
-// oneAtATime makes changes of one tenant's domains wait for each other, until commit. Three races it closes: two names
-// proved at once, both of which would become primary; a name proved while the primary one is removed, of which neither
-// would see the other, so that none became primary; and two claims that pass the limit together.
+// oneAtATime makes changes of one tenant's domains wait for each other, until commit. Races it closes: two names proved at
+// once, both of which would become primary; a name proved while the primary one is removed, of which neither would see the
+// other, so that none became primary; a name made primary while it is removed; and two claims that pass the limit together.
 func oneAtATime(ctx context.Context, tx querier, t id.Tenant) error {
 	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, "domains of "+t.String())
 	return err
@@ -79,22 +79,16 @@ func listDomains(ctx context.Context, tx directoryTx, t id.Tenant, after id.Doma
 
 func provedHosts(ctx context.Context, tx directoryTx, t id.Tenant) ([]Host, error) {
 	rows, err := tx.Query(ctx, `select domain from domains where tenant_id = $1 and verified_at is not null and 'host' = any(uses)
-		order by is_primary desc, verified_at, id`, t)
+		order by verified_at, id`, t)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[Host])
 }
 
-// setVerified gives the domain its effect; the first proved host becomes the primary domain. first tells whether it was this
-// call that did.
+// setVerified gives the domain its effect. first tells whether it was this call that did.
 func setVerified(ctx context.Context, tx directoryTx, d Domain, now time.Time) (first bool, err error) {
-	if err := oneAtATime(ctx, tx, d.Tenant); err != nil {
-		return false, err
-	}
-	tag, err := tx.Exec(ctx, `update domains set verified_at = $3, is_primary = 'host' = any(uses)
-			and not exists (select from domains p where p.tenant_id = $1 and p.is_primary)
-		where tenant_id = $1 and id = $2 and verified_at is null`, d.Tenant, d.ID, now)
+	tag, err := tx.Exec(ctx, `update domains set verified_at = $3 where tenant_id = $1 and id = $2 and verified_at is null`, d.Tenant, d.ID, now)
 	if err == nil && tag.RowsAffected() == 0 {
 		_, err = domainByID(ctx, tx, d.Tenant, d.ID) // verified by another call meanwhile, or removed
 		return false, err
@@ -102,21 +96,11 @@ func setVerified(ctx context.Context, tx directoryTx, d Domain, now time.Time) (
 	return true, err
 }
 
-// deleteDomain removes a claim and lets the oldest other proved host succeed a primary one.
 func deleteDomain(ctx context.Context, tx directoryTx, t id.Tenant, domain id.Domain) (Domain, error) {
 	d := Domain{ID: domain, Tenant: t}
-	if err := oneAtATime(ctx, tx, t); err != nil {
-		return d, err
-	}
-	err := tx.QueryRow(ctx, `delete from domains where tenant_id = $1 and id = $2 returning is_primary, domain`, t, domain).Scan(&d.Primary, &d.Domain)
+	err := tx.QueryRow(ctx, `delete from domains where tenant_id = $1 and id = $2 returning domain`, t, domain).Scan(&d.Domain)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return d, ErrUnknown
+		err = ErrUnknown
 	}
-	if err != nil || !d.Primary {
-		return d, err
-	}
-	_, err = tx.Exec(ctx, `update domains set is_primary = true where id = (
-		select id from domains where tenant_id = $1 and verified_at is not null and 'host' = any(uses)
-		order by verified_at, id limit 1)`, t)
 	return d, err
 }

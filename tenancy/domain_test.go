@@ -342,7 +342,7 @@ func TestADomainProvedWhileThePrimaryIsRemovedTakesItsPlace(t *testing.T) {
 	z.publish(next.RecordName(), []string{next.RecordValue()})
 	verified := make(chan error, 1)
 	watcher := p.behind(t)
-	check(t, p.db.inDirectory(t.Context(), func(ctx context.Context, tx directoryTx) error {
+	check(t, s.change(t.Context(), tenant.ID, Actor{}, func(ctx context.Context, tx directoryTx, _ *bundle) error {
 		if _, err := deleteDomain(ctx, tx, tenant.ID, old.ID); err != nil {
 			return err
 		}

@@ -29,6 +29,9 @@ func rename(ctx context.Context, tx provisionTx, was Tenant, to Slug, given Host
 	if was.Master {
 		return problem.New(problem.KindConflict, "platform_protected", "The platform tenant cannot be renamed.")
 	}
+	if err := keepIssuerOfSlug(ctx, tx, was.ID, now); err != nil {
+		return err
+	}
 	if err := updateSlug(ctx, tx, was.ID, to); err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ type Site struct {
 	anonymous bool
 	directory *Directory
 	hints     Hints
+	host      Host
 	own       Tenant // zero on the shared host
 }
 
@@ -60,7 +61,7 @@ func (r *Resolver) Site(ctx context.Context, h Hints) (Site, error) {
 	if err != nil {
 		return Site{}, problem.NotFound()
 	}
-	s := Site{directory: r.directory, hints: h}
+	s := Site{directory: r.directory, hints: h, host: host}
 	if host != r.address.Shared() {
 		if s.own, err = r.directory.ByHost(ctx, host); err != nil {
 			return Site{}, notFound(err)

@@ -48,7 +48,8 @@ type Tenant struct {
 	OwnerName        string
 	OwnerID          id.User
 	SchemaVersion    int
-	PrimaryDomain    Host // empty where the tenant has no proved host of its own
+	PrimaryDomain    Host           // empty where the tenant has no proved host of its own
+	FormerIssuers    []FormerIssuer // see Address.Issued
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 

@@ -105,6 +105,7 @@ func TestNoMixtureOfHintsCrossesTenants(t *testing.T) {
 			{"GET", "/v1/domains", nil},
 			{"POST", "/v1/domains", map[string]any{"domain": label + ".example"}},
 			{"POST", "/v1/domains/" + object + "/verify", nil},
+			{"POST", "/v1/domains/" + object + "/primary", nil},
 			{"GET", "/v1/tenants", nil},
 			{"GET", "/v1/tenants/" + of.id, nil},
 			{"PUT", "/v1/tenants/" + of.id, map[string]any{"name": "N"}},

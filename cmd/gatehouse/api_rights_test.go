@@ -33,6 +33,7 @@ var operations = []operation{
 	{method: "POST", path: "/v1/domains", scope: "domains:write", body: `{}`},
 	{method: "DELETE", path: "/v1/domains/%s", scope: "domains:write"},
 	{method: "POST", path: "/v1/domains/%s/verify", scope: "domains:write"},
+	{method: "POST", path: "/v1/domains/%s/primary", scope: "domains:write"},
 	{method: "GET", path: "/v1/tenants", scope: "tenants:read", platform: true},
 	{method: "POST", path: "/v1/tenants", scope: "tenants:write", body: `{}`, platform: true},
 	{method: "GET", path: "/v1/tenants/%s", scope: "tenants:read", platform: true},

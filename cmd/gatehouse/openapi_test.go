@@ -668,6 +668,8 @@ func (d *description) domains(t *testing.T, tp *testPlatform) {
 	ours := "/v1/domains/" + d.try(t, tp, by("POST", "/v1/domains", claim).once("a claim")).want(t, 201, "").text("id")
 	theirs := "/v1/domains/" + d.try(t, tp, them("POST", "/v1/domains", claim)).want(t, 201, "").text("id")
 	elsewhere := "/v1/domains/" + d.try(t, tp, by("POST", "/v1/domains", jsonBody{"domain": "b\u00fccher.invalid"})).want(t, 201, "").text("id")
+	post := "/v1/domains/" + tp.do(t, by("POST", "/v1/domains", jsonBody{"domain": "mail." + name, "uses": []string{"email"}})).want(t, 201, "").text("id")
+	tp.do(t, by("POST", post+"/verify", nil)).want(t, 200, "")
 	for i := range 99 { // one was given
 		tp.do(t, hoard("POST", "/v1/domains", jsonBody{"domain": fmt.Sprintf("n%d.invalid", i)})).want(t, 201, "")
 	}
@@ -681,6 +683,9 @@ func (d *description) domains(t *testing.T, tp *testPlatform) {
 		sentence{"a use must exist", by("POST", "/v1/domains", jsonBody{"domain": "d.invalid", "uses": []string{}}), 400, "invalid_request"},
 		sentence{"a domain is verified", by("POST", ours+"/verify", nil), 200, ""},
 		sentence{"and stays so", by("POST", ours+"/verify", jsonBody{}), 200, ""},
+		sentence{"a verified host is made primary", by("POST", ours+"/primary", nil), 200, ""},
+		sentence{"a claim is not", by("POST", elsewhere+"/primary", jsonBody{}), 409, "not_verified"},
+		sentence{"nor what serves no host", by("POST", post+"/primary", nil), 409, "not_a_host"},
 		sentence{"by one tenant", them("POST", theirs+"/verify", nil), 409, "domain_taken"},
 		sentence{"a proof that is missing is no error", by("POST", elsewhere+"/verify", nil), 200, ""},
 		sentence{"claims are listed", by("GET", "/v1/domains", nil), 200, ""},

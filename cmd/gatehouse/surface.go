@@ -18,7 +18,7 @@ func (p *platform) handler(h *health) http.Handler {
 
 	h.Mount(r)
 	openapi.Mount(r)
-	(&identity.Discovery{Front: p.front, Address: p.config.Address, Keyring: p.keyring}).Mount(r)
+	(&identity.Discovery{Front: p.front, Address: p.config.Address, Keyring: p.keyring, Now: p.now}).Mount(r)
 
 	p.logins.Mount(r, p.front)
 	p.sessions.Mount(r, p.guard)

@@ -30,6 +30,7 @@ import (
 type platform struct {
 	config     config
 	log        *slog.Logger
+	now        func() time.Time
 	custodian  custody.Custodian
 	keymaster  custody.Keymaster
 	db         *tenancy.DB
@@ -79,6 +80,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	if now == nil {
 		now = time.Now
 	}
+	p.now = now
 
 	// tenancy: whose is it?
 	p.db = tenancy.NewDB(tenancy.DBOptions{Control: serving[c.Database], Tenants: serving})

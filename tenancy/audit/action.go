@@ -58,6 +58,8 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 	"domain.verified": "the tenant proved a domain",
 	"domain.removed":  "the tenant gave a domain up",
 
+	"domain.made_primary": "the tenant's issuer and links moved to a domain; was names the one before, if there was one",
+
 	"tenant.created":   "a tenant was made",
 	"tenant.updated":   "a tenant's record was changed; fields says what",
 	"tenant.renamed":   "a tenant has another slug; slug says which, was which it had",

@@ -148,7 +148,7 @@ func (s Settings) Check() map[string]string {
 	s.Branding.check(bad)
 	s.checkAddresses(bad)
 	within("sessions.max_per_user", s.Sessions.MaxPerUser, 1, MostSessions)
-	within("tokens.access_seconds", s.Tokens.AccessSeconds, 60, 3600)
+	within("tokens.access_seconds", s.Tokens.AccessSeconds, 60, int(tenancy.MaxAccessLife.Seconds()))
 	within("tokens.refresh_absolute_seconds", s.Tokens.RefreshAbsoluteSeconds, 600, 30*24*3600)
 	within("tokens.refresh_idle_seconds", s.Tokens.RefreshIdleSeconds, 300, max(300, s.Tokens.RefreshAbsoluteSeconds))
 	if len(s.Tokens.Audiences) > 20 || slices.ContainsFunc(s.Tokens.Audiences, badAudience) {

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+)
+
+func domainCommand(p process) *cobra.Command {
+	c := &cobra.Command{Use: "domain", Short: "List, add, verify and remove tenants' domains, and make one primary"}
+	c.AddCommand(domainList(p), domainAdd(p), domainVerify(p), domainPrimary(p), domainRemove(p))
+	return c
+}
+
+func domainList(p process) *cobra.Command {
+	c := &cobra.Command{Use: "list SLUG", Short: "List a tenant's domains", Args: exactly(1)}
+	addFlags(c)
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		all, err := pl.everyDomain(ctx, t)
+		if err != nil {
+			return err
+		}
+		var rows [][]any
+		for _, d := range all {
+			rows = append(rows, []any{readable(d.Domain), d.Uses, domainState(d), d.ID})
+		}
+		return table(p, "DOMAIN\tUSES\tSTATE\tID", rows)
+	})
+	return c
+}
+
+// readable is a name in DNS's letters and, where those are not what people read, in theirs.
+func readable(h tenancy.Host) string {
+	if u := h.Unicode(); u != string(h) {
+		return string(h) + " (" + u + ")"
+	}
+	return string(h)
+}
+
+func domainState(d tenancy.Domain) string {
+	switch {
+	case d.VerifiedAt == nil:
+		return "not verified"
+	case d.Primary:
+		return "primary"
+	}
+	return "verified"
+}
+
+// everyDomain is all of a tenant's domains; there are a hundred at most.
+func (p *platform) everyDomain(ctx context.Context, t tenancy.Tenant) ([]tenancy.Domain, error) {
+	return p.domains.List(ctx, t, id.Domain{}, 1000)
+}
+
+// onDomain is a command about a domain that its tenant has claimed.
+func onDomain(p process, c *cobra.Command, do func(context.Context, *platform, tenancy.Admitted, tenancy.Domain) error) *cobra.Command {
+	c.Args = exactly(2)
+	addFlags(c)
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		h, err := tenancy.ParseDomain(args[1])
+		if err != nil {
+			return fmt.Errorf("%q %w", args[1], err)
+		}
+		all, err := pl.everyDomain(ctx, t)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(d tenancy.Domain) bool { return d.Domain == h })
+		if i < 0 {
+			return fmt.Errorf("%s has not claimed %s", t.Slug, h)
+		}
+		return do(ctx, pl, tenancy.Admitted{Tenant: t, Actor: byOperator}, all[i])
+	})
+	return c
+}
+
+var byOperator = tenancy.Actor{Type: tenancy.ByOperator}
+
+func domainAdd(p process) *cobra.Command {
+	var uses []string
+	c := &cobra.Command{Use: "add SLUG DOMAIN", Short: "Claim a domain and print the record that proves it", Args: exactly(2)}
+	addFlags(c)
+	c.Flags().StringSliceVar(&uses, "uses", []string{"host"}, "what it is for: host, email or both")
+	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		h, err := tenancy.ParseClaim(args[1])
+		if err != nil {
+			return fmt.Errorf("%q %w", args[1], err)
+		}
+		wanted, err := tenancy.ParseUses(uses)
+		if err != nil {
+			return fmt.Errorf("uses %w", err)
+		}
+		var d tenancy.Domain
+		op := tenancy.Operation{Name: "gatehouse domain add", Actor: byOperator}
+		if _, err := pl.domains.Claim(ctx, t, op, h, wanted, func(made tenancy.Domain) any { d = made; return nil }); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "Publish this record, then run gatehouse domain verify %s %s:\n\n%s. TXT %q\n", t.Slug, h, d.RecordName(), d.RecordValue())
+		return nil
+	})
+	return c
+}
+
+func domainVerify(p process) *cobra.Command {
+	c := &cobra.Command{Use: "verify SLUG DOMAIN", Short: "Look for the proof of a domain in DNS"}
+	return onDomain(p, c, func(ctx context.Context, pl *platform, by tenancy.Admitted, d tenancy.Domain) error {
+		o, err := pl.domains.Verify(ctx, by, d.ID)
+		if err == nil && !o.Verified {
+			return fmt.Errorf("%s\nWanted is: %s. TXT %q", o.Message, d.RecordName(), d.RecordValue())
+		}
+		if err == nil {
+			fmt.Fprintln(p.stdout, o.Message)
+		}
+		return err
+	})
+}
+
+func domainPrimary(p process) *cobra.Command {
+	c := &cobra.Command{Use: "primary SLUG DOMAIN", Short: "Move a tenant's issuer and links to a domain"}
+	c.Long = "Move a tenant's issuer and links to a domain it has verified. Tokens of the issuer before stay good until they expire, within the hour."
+	return onDomain(p, c, func(ctx context.Context, pl *platform, by tenancy.Admitted, d tenancy.Domain) error {
+		if _, err := pl.domains.MakePrimary(ctx, by, d.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "the issuer of %s is %s\nTokens of the issuer before are good until %s at the latest.\n", by.Tenant.Slug,
+			pl.config.Address.Origin(d.Domain), pl.now().Add(tenancy.MaxAccessLife).UTC().Format(time.TimeOnly+" UTC"))
+		return nil
+	})
+}
+
+func domainRemove(p process) *cobra.Command {
+	c := &cobra.Command{Use: "remove SLUG DOMAIN", Short: "Give a tenant's domain up"}
+	return onDomain(p, c, func(ctx context.Context, pl *platform, by tenancy.Admitted, d tenancy.Domain) error {
+		if err := pl.domains.Remove(ctx, by, d.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s no longer has %s\n", by.Tenant.Slug, d.Domain)
+		return nil
+	})
+}
