@@ -89,7 +89,7 @@ func poolConfig(url string, size int32) (*pgxpool.Config, error) {
 // Tx is a transaction of one tenant. Only [DB.InTx] makes one, and store functions take one: tenant SQL without a
 // tenant does not compile.
 type Tx struct {
-	tx     *pgx.Conn
+	tx     *conn
 	tenant Tenant
 }
 
@@ -101,7 +101,7 @@ func (t Tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTa
 	if err := rowsOnly(sql); err != nil {
 		return pgconn.CommandTag{}, err
 	}
-	return t.tx.Exec(ctx, sql, args...)
+	return t.tx.Exec(ctx, t.tx.named(sql), args...)
 }
 
 // Query runs a statement for its rows.
@@ -109,7 +109,7 @@ func (t Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error
 	if err := rowsOnly(sql); err != nil {
 		return nil, err
 	}
-	return t.tx.Query(ctx, sql, args...)
+	return t.tx.Query(ctx, t.tx.named(sql), args...)
 }
 
 // QueryRow runs a statement for its only row; no row is pgx.ErrNoRows.
@@ -117,19 +117,20 @@ func (t Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if err := rowsOnly(sql); err != nil {
 		return noRow{err}
 	}
-	return t.tx.QueryRow(ctx, sql, args...)
+	return t.tx.QueryRow(ctx, t.tx.named(sql), args...)
 }
 
 // Batch collects statements for [DB.InBatch].
 type Batch struct {
 	b   pgx.Batch
+	c   *conn
 	err error // of the first statement that may not be sent
 }
 
 // Queue adds a statement. Its rows are read by the callbacks of the value returned.
 func (b *Batch) Queue(sql string, args ...any) *pgx.QueuedQuery {
 	b.err = cmp.Or(b.err, rowsOnly(sql))
-	return b.b.Queue(sql, args...)
+	return b.b.Queue(b.c.named(sql), args...)
 }
 
 // Fail keeps the batch from being sent: a statement of it could not be made.
@@ -153,7 +154,7 @@ func (db *DB) InTx(ctx context.Context, t Tenant, fn func(context.Context, Tx) e
 	}
 	defer release()
 	name := namespace(t.ID)
-	return inTx(ctx, pool, name, name, func(ctx context.Context, c *pgx.Conn) error { return fn(ctx, Tx{c, t}) })
+	return inTx(ctx, pool, name, name, func(ctx context.Context, c *conn) error { return fn(ctx, Tx{c, t}) })
 }
 
 // InBatch runs the queued statements as one transaction in one round trip, the choice of schema and role included:
@@ -171,8 +172,8 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 		return err
 	}
 	defer release()
-	return classify(ctx, onConn(ctx, pool, namespace(t.ID), func(c *pgx.Conn) error {
-		var b Batch
+	return classify(ctx, onConn(ctx, pool, namespace(t.ID), func(c *conn) error {
+		b := Batch{c: c}
 		// set_config with is_local true is SET LOCAL with a parameter, so one prepared statement serves all tenants.
 		b.b.Queue(`select set_config('search_path', $1, true), set_config('role', $1, true)`, namespace(t.ID))
 		queue(&b)
@@ -185,11 +186,11 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 
 // directoryTx is a transaction on the platform's directory. It is a type of its own so that a function that reads a
 // tenant's tables cannot be handed one.
-type directoryTx struct{ *pgx.Conn }
+type directoryTx struct{ *conn }
 
 func (db *DB) inDirectory(ctx context.Context, fn func(context.Context, directoryTx) error) error {
 	return inTx(ctx, db.control, migrations.ControlSchema, migrations.DirectoryRole,
-		func(ctx context.Context, c *pgx.Conn) error { return fn(ctx, directoryTx{c}) })
+		func(ctx context.Context, c *conn) error { return fn(ctx, directoryTx{c}) })
 }
 
 // Ready reports whether the directory answers. Another database that is away is its own tenants' trouble: a replica that
@@ -243,10 +244,10 @@ func (db *DB) pool(t Tenant) (*Pool, error) {
 }
 
 // inTx opens a transaction, its search_path and its role in one round trip. Both names are ours, never a client's.
-func inTx(ctx context.Context, pool *Pool, schema, role string, fn func(context.Context, *pgx.Conn) error) error {
+func inTx(ctx context.Context, pool *Pool, schema, role string, fn func(context.Context, *conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return classify(ctx, onConn(ctx, pool, schema, func(c *pgx.Conn) error {
+	return classify(ctx, onConn(ctx, pool, schema, func(c *conn) error {
 		if _, err := c.Exec(ctx, "begin; set local search_path to "+schema+"; set local role "+role); err != nil {
 			return err
 		}
@@ -276,9 +277,9 @@ func commit(ctx context.Context, c querier) error {
 // takes milliseconds with a thousand of them, and meanwhile a grant commits. It hears that its answer is out of date, and
 // then keeps the answer all the same, until somebody changes a membership again. So the connection is closed: where two
 // tenants are made at once, others would refuse one of them for as long as they live.
-func onConn(ctx context.Context, pool *Pool, namespace string, do func(*pgx.Conn) error) error {
+func onConn(ctx context.Context, pool *Pool, namespace string, do func(*conn) error) error {
 	for attempt := 1; ; attempt++ {
-		err := pool.with(ctx, namespace, func(c *pgx.Conn) error {
+		err := pool.with(ctx, namespace, func(c *conn) error {
 			err := do(c)
 			if roleRefused(err) {
 				_ = c.Close(ctx)

@@ -23,14 +23,17 @@ const (
 	// farewell is how long a connection that is being closed keeps its place, so that the server never has more of ours
 	// than the pool's size: longer than a statement may run, and not as long as a server that is gone would take.
 	farewell = 5 * time.Second
+
+	// statements is how many prepared ones a connection keeps. Those used longest ago make room.
+	statements = 512
 )
 
 // errClosed is what comes of using a pool that is closed.
 var errClosed = errors.New("tenancy: the pool of connections is closed")
 
-// Pool is the serving role's connections to one database. It prefers the connection that served the same tenant last:
-// Postgres keeps a prepared statement's plan for as long as the connection stays in one schema, and planning anew costs
-// several times what executing does. What a connection is given out for is all that it remembers of a tenant.
+// Pool is the serving role's connections to one database. It prefers a connection that has served the tenant lately:
+// Postgres plans a prepared statement anew when the connection was in another schema meanwhile, and planning costs several
+// times what executing does. That it was there is all that a connection remembers of a tenant.
 //
 // A connection that was lost, is busy, or is still in a transaction when it comes back is closed. One that has been idle
 // for a second is asked whether it is alive before it is given out.
@@ -51,10 +54,23 @@ type Pool struct {
 // conn is a connection of a pool.
 type conn struct {
 	*pgx.Conn
-	last    string    // the namespace it served last
+	last    string // the namespace it served last
+	own     bool   // which has statements of its own there
+	known   known
 	since   time.Time // when it became idle
 	retired time.Time // when it is to be closed
 	timer   *time.Timer
+}
+
+// knows reports whether the connection has plans of a tenant.
+func (c *conn) knows(namespace string) bool { return c.last == namespace || c.known.has(namespace) }
+
+// named is a statement as the tenant that the connection serves has it there.
+func (c *conn) named(sql string) string {
+	if !c.own {
+		return sql
+	}
+	return "/* " + c.last + " */ " + sql
 }
 
 // NewPool makes a pool of at most size connections. None is opened before it is wanted.
@@ -63,6 +79,7 @@ func NewPool(url string, size int32) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.ConnConfig.StatementCacheCapacity = statements
 	return &Pool{config: c.ConnConfig, size: int(size)}, nil
 }
 
@@ -71,12 +88,12 @@ func (p *Pool) User() string { return p.config.User }
 
 // Ping reports whether the database answers.
 func (p *Pool) Ping(ctx context.Context) error {
-	return p.with(ctx, "", func(c *pgx.Conn) error { return c.Ping(ctx) })
+	return p.with(ctx, "", func(c *conn) error { return c.Ping(ctx) })
 }
 
 // row reads one row as nobody's: with the rights of the serving role itself, which has next to none.
 func (p *Pool) row(ctx context.Context, sql string, args []any, into ...any) error {
-	return p.with(ctx, "", func(c *pgx.Conn) error { return c.QueryRow(ctx, sql, args...).Scan(into...) })
+	return p.with(ctx, "", func(c *conn) error { return c.QueryRow(ctx, sql, args...).Scan(into...) })
 }
 
 // Close turns away who waits and whoever comes, and returns when all connections are back and closed.
@@ -97,13 +114,13 @@ func (p *Pool) Close() {
 }
 
 // with runs do on a connection, for a namespace or for none, and takes it back also when do panics.
-func (p *Pool) with(ctx context.Context, namespace string, do func(*pgx.Conn) error) error {
+func (p *Pool) with(ctx context.Context, namespace string, do func(*conn) error) error {
 	c, err := p.acquire(ctx, namespace)
 	if err != nil {
 		return err
 	}
 	defer p.release(c)
-	return do(c.Conn)
+	return do(c)
 }
 
 func (p *Pool) acquire(ctx context.Context, namespace string) (*conn, error) {
@@ -122,7 +139,7 @@ func (p *Pool) acquire(ctx context.Context, namespace string) (*conn, error) {
 			}
 		}
 		if namespace != "" {
-			c.last = namespace
+			c.last, c.own = namespace, c.known.serve(namespace)
 		}
 		return c, nil
 	}
@@ -138,7 +155,7 @@ func (p *Pool) next(ctx context.Context, namespace string) (*conn, error) {
 	if i := choose(p.idle, namespace); i >= 0 {
 		c := p.idle[i]
 		p.idle = slices.Delete(p.idle, i, i+1)
-		if c.last != namespace && c.last != "" && namespace != "" && p.opening == 0 && time.Since(p.refused) > time.Second {
+		if !c.knows(namespace) && c.last != "" && namespace != "" && p.opening == 0 && time.Since(p.refused) > time.Second {
 			p.grow() // this request does not wait for it; the next of either tenant finds it
 		}
 		p.mu.Unlock()
@@ -192,7 +209,7 @@ func (p *Pool) give(c *conn) bool {
 	if p.closed {
 		return false
 	}
-	if i := call(p.line, c.last); i >= 0 {
+	if i := call(p.line, c); i >= 0 {
 		w := p.line[i]
 		p.line = slices.Delete(p.line, i, i+1)
 		w.got <- turn{conn: c}

@@ -2,7 +2,7 @@ package tenancy
 
 import "slices"
 
-// overtaken is how often the first in the line lets somebody pass whose tenant the connection served last. Without it
+// overtaken is how often the first in the line lets somebody pass whose tenant the connection knows. Without it
 // connections would change tenants at each turn just when there are too few of them, and plan most of the time.
 const overtaken = 8
 
@@ -19,24 +19,24 @@ type turn struct {
 	err  error
 }
 
-// choose is which of the idle connections, the longest idle first, is best for a namespace: the last one that served it,
-// or else the one that its own tenant has missed the least. It is -1 if there is none.
+// choose is which of the idle connections, the longest idle first, is best for a namespace: the last one that knows it,
+// or else the one that its own tenants have missed the least. It is -1 if there is none.
 func choose(idle []*conn, namespace string) int {
 	for i, c := range slices.Backward(idle) {
-		if c.last == namespace {
+		if c.knows(namespace) {
 			return i
 		}
 	}
 	return min(0, len(idle)-1)
 }
 
-// call is whose turn it is when a connection comes back that served a namespace last: the first in the line, unless
-// somebody behind it wants that namespace and it was not passed too often. It is -1 if nobody waits.
-func call(line []*waiter, last string) int {
+// call is whose turn it is when a connection comes back: the first in the line, unless it is not known there, somebody
+// behind it is, and it was not passed too often. It is -1 if nobody waits.
+func call(line []*waiter, c *conn) int {
 	if len(line) == 0 {
 		return -1
 	}
-	i := slices.IndexFunc(line, func(w *waiter) bool { return w.namespace == last })
+	i := slices.IndexFunc(line, func(w *waiter) bool { return c.knows(w.namespace) })
 	if i <= 0 || line[0].passed == overtaken {
 		return 0
 	}

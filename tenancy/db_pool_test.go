@@ -104,22 +104,72 @@ func TestWhichConnectionIsChosen(t *testing.T) {
 	}
 }
 
+// TestWhoGetsStatementsOfTheirOwn: who comes back soon, and not more of them than a connection has room for.
+func TestWhoGetsStatementsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	var k known
+	if k.serve("a") || k.has("a") {
+		t.Error("who comes for the first time has statements of its own")
+	}
+	if !k.serve("a") || !k.serve("a") {
+		t.Error("who comes again has none")
+	}
+	for i := range 1000 { // more tenants in turn than a connection can know
+		if k.serve(fmt.Sprint(i % (seenTenants + 1))) {
+			t.Fatal("who comes rarely gets statements of its own")
+		}
+	}
+	if !k.serve("a") {
+		t.Error("the rare ones take its statements from one who comes often")
+	}
+	for i := range ownTenants {
+		k.serve(fmt.Sprint("often ", i))
+		k.serve(fmt.Sprint("often ", i))
+	}
+	if k.has("a") || !k.has("often 0") || len(k.own) != ownTenants || len(k.seen) > seenTenants {
+		t.Errorf("own %q, seen %q", k.own, k.seen)
+	}
+}
+
+// TestPlansAreNotTakenAway: two tenants on one connection have the same statement twice.
+func TestPlansAreNotTakenAway(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	db, pool := narrow(t, p)
+	a, b := p.tenant(t), p.tenant(t)
+	for range 3 {
+		for _, tenant := range []Tenant{a, b} {
+			check(t, db.InTx(t.Context(), tenant, names))
+			check(t, db.InBatch(t.Context(), tenant, func(q *Batch) { q.Queue("select count(*) from users") }))
+		}
+	}
+	for _, tenant := range []Tenant{a, b} {
+		var n int
+		check(t, pool.row(t.Context(), "select count(*) from pg_prepared_statements where starts_with(statement, $1)",
+			[]any{"/* " + namespace(tenant.ID) + " */ select"}, &n))
+		if n != 2 {
+			t.Errorf("%d statements of its own, want 2", n)
+		}
+	}
+}
+
 // TestWhoIsCalled: a connection goes to who wants the namespace it served, but nobody is passed without end.
 func TestWhoIsCalled(t *testing.T) {
 	t.Parallel()
-	if i := call(nil, "busy"); i != -1 {
+	busy := &conn{last: "busy"}
+	if i := call(nil, busy); i != -1 {
 		t.Errorf("in an empty line it is the turn of %d", i)
 	}
 	line := []*waiter{{namespace: "patient"}, {namespace: "second"}, {namespace: "busy"}}
-	if i := call(line, "elsewhere"); i != 0 || line[0].passed != 0 {
+	if i := call(line, &conn{last: "elsewhere"}); i != 0 || line[0].passed != 0 {
 		t.Errorf("nobody wants the namespace, and it is the turn of %d", i)
 	}
 	for n := range overtaken {
-		if i := call(line, "busy"); i != 2 {
+		if i := call(line, busy); i != 2 {
 			t.Errorf("it is the turn of %d after %d have passed, not of the one whose tenant it is", i, n)
 		}
 	}
-	if i := call(line, "busy"); i != 0 {
+	if i := call(line, busy); i != 0 {
 		t.Errorf("it is the turn of %d, though the first was passed %d times", i, overtaken)
 	}
 }
@@ -134,7 +184,7 @@ func TestAStormOfOneTenantLetsOthersThrough(t *testing.T) {
 	inParallel(t, 6, func(i int) error {
 		if i > 0 {
 			for !over.Load() {
-				if err := inTx(t.Context(), pool, namespace(stormy.ID), namespace(stormy.ID), func(context.Context, *pgx.Conn) error { return nil }); err != nil {
+				if err := inTx(t.Context(), pool, namespace(stormy.ID), namespace(stormy.ID), func(context.Context, *conn) error { return nil }); err != nil {
 					return err
 				}
 			}
@@ -142,7 +192,7 @@ func TestAStormOfOneTenantLetsOthersThrough(t *testing.T) {
 		}
 		defer over.Store(true)
 		for range 50 {
-			if err := inTx(t.Context(), pool, namespace(quiet.ID), namespace(quiet.ID), func(context.Context, *pgx.Conn) error { return nil }); err != nil {
+			if err := inTx(t.Context(), pool, namespace(quiet.ID), namespace(quiet.ID), func(context.Context, *conn) error { return nil }); err != nil {
 				return err
 			}
 		}

@@ -94,7 +94,7 @@ func TestAQueryWithoutATenantIsRefused(t *testing.T) {
 	for i := range 3 { // before, between and after transactions of a tenant
 		for _, query := range []string{"select count(*) from users", "select count(*) from " + namespace(a.ID) + ".users", "delete from sessions",
 			"select count(*) from control.tenants", "update control.domains set is_primary = false"} {
-			err := pool.with(t.Context(), "", func(c *pgx.Conn) error { _, err := c.Exec(t.Context(), query); return err })
+			err := pool.with(t.Context(), "", func(c *conn) error { _, err := c.Exec(t.Context(), query); return err })
 			if sqlState(err) != "42501" {
 				t.Errorf("%s: %v, want 42501", query, err)
 			}
@@ -196,7 +196,7 @@ func TestATenantCannotReachAnother(t *testing.T) {
 		}
 	}
 	// The role holds also where the search_path was pointed elsewhere behind the service's back.
-	err := inTx(t.Context(), pool, other, namespace(a.ID), func(ctx context.Context, c *pgx.Conn) error {
+	err := inTx(t.Context(), pool, other, namespace(a.ID), func(ctx context.Context, c *conn) error {
 		_, err := c.Exec(ctx, "select count(*) from users")
 		return err
 	})

@@ -214,7 +214,7 @@ func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.Publ
 		if made, err := makeSchema(ctx, c, namespace(t.ID), place.runtimeRole); err != nil || !made {
 			return err
 		}
-		tx := Tx{c.Conn, t}
+		tx := Tx{&conn{Conn: c.Conn}, t}
 		for i, k := range public {
 			jwk, err := k.JWK()
 			if err != nil {
