@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/migrations"
+	"github.com/gatehouse-id/gatehouse/tenancy/fairshare"
 )
 
 // wait bounds one transaction or batch, the wait for a connection included, so that a database that hangs is an
@@ -24,10 +25,10 @@ const wait = 1500 * time.Millisecond
 // directory, inside the control schema; both are set for the one transaction, so nothing is left on the connection.
 type DB struct {
 	control *Pool
-	pools   map[string]*Pool        // by the name that tenants' records carry
-	shares  map[string]*shares      // likewise
-	aside   map[string]*atomic.Bool // likewise: did not answer when Check asked it
-	misses  chan struct{}           // lookups of the directory that its memory could not answer
+	pools   map[string]*Pool           // by the name that tenants' records carry
+	shares  map[string]*fairshare.Gate // likewise
+	aside   map[string]*atomic.Bool    // likewise: did not answer when Check asked it
+	misses  chan struct{}              // lookups of the directory that its memory could not answer
 }
 
 // DBOptions configures NewDB.
@@ -38,10 +39,10 @@ type DBOptions struct {
 
 // NewDB makes a DB of open pools; the caller closes them.
 func NewDB(o DBOptions) *DB {
-	db := &DB{control: o.Control, pools: o.Tenants, shares: map[string]*shares{}, aside: map[string]*atomic.Bool{}}
+	db := &DB{control: o.Control, pools: o.Tenants, shares: map[string]*fairshare.Gate{}, aside: map[string]*atomic.Bool{}}
 	for name, pool := range o.Tenants {
 		db.aside[name] = new(atomic.Bool)
-		db.shares[name] = newShares(pool.size)
+		db.shares[name] = newShare(pool.size)
 	}
 	// A spray of host names nobody has must leave connections for those that somebody has.
 	if o.Control != nil {
@@ -210,9 +211,10 @@ func pings(ctx context.Context, pool *Pool) error {
 	return classify(ctx, pool.Ping(ctx))
 }
 
-// share waits for the tenant's turn at the connections, no longer than for anything else.
+// share waits for the tenant's turn at the connections, no longer than for anything else. Errors: 429 rate_limited where
+// the tenant wants more than its share, 503.
 func (db *DB) share(ctx context.Context, t Tenant) (release func(), err error) {
-	release, err = db.shares[t.Database].take(ctx, t.ID)
+	release, err = db.shares[t.Database].Enter(ctx, t.ID)
 	return release, classify(ctx, err)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/fairshare"
 )
 
 // keep is how long an Idempotency-Key is honoured.
@@ -159,8 +160,11 @@ func (r *Repeat) open(ctx context.Context, t Tenant, op Operation, s slot, seale
 }
 
 // KeysError turns custody that cannot answer now into 503 unavailable: a permission that was taken away is an
-// operator's fault to mend and not the client's.
+// operator's fault to mend and not the client's. A tenant that asks it for more than its share stays throttled.
 func KeysError(err error) error {
+	if errors.Is(err, fairshare.ErrBusy) {
+		return err
+	}
 	if errors.Is(err, custody.ErrUnavailable) || errors.Is(err, custody.ErrDenied) {
 		return problem.Unavailable(2*time.Second, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -72,6 +73,11 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	if err := p.openCustody(); err != nil {
 		return nil, err
 	}
+	patience, gate, callPatience := identity.DefaultPatience, fairshare.Options{}, time.Second/2
+	if c.patient {
+		patience, gate.MaxWait, callPatience = time.Minute, time.Minute, time.Minute
+	}
+	p.custodian = custody.Share(p.custodian, 8*runtime.GOMAXPROCS(0), callPatience)
 	serving, provisioning, err := p.openDatabases(ctx)
 	if err != nil {
 		return nil, err
@@ -103,10 +109,6 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Address: c.Address,
 		Hosts: hosts, Now: now, Log: log})
 	tokens := &identity.Tokens{Keyring: p.keyring, Signer: p.custodian, Address: c.Address, Now: now}
-	patience, gate := identity.DefaultPatience, fairshare.Options{}
-	if c.patient {
-		patience, gate.MaxWait = time.Minute, time.Minute
-	}
 	breaches, err := p.openBreaches()
 	if err != nil {
 		return nil, err
