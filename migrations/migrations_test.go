@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -112,7 +113,7 @@ func TestTheScriptMakesWhatTheFilesMake(t *testing.T) {
 	check(t, err)
 
 	m := stepwise(t, s.provisioner, "by_files", "tenant")
-	for range list("tenant") {
+	for range Tenants.After(0) {
 		check(t, m.Steps(1))
 	}
 	_, err = conn.Exec(t.Context(), "begin; set local search_path to by_script;\n"+TenantScript()+"\ncommit")
@@ -332,6 +333,24 @@ func TestASchemaNameIsQuoted(t *testing.T) {
 	}
 }
 
+// A release before, started again or rolled back to, runs its own migration.
+func TestASchemaThatIsFurtherIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	check(t, Control(t.Context(), s.provisioner))
+	conn := connect(t, s.super)
+	for _, schema := range []string{ControlSchema, TemplateSchema} {
+		_, err := conn.Exec(t.Context(), "update "+schema+".schema_migrations set version = version + 1")
+		check(t, err)
+	}
+	check(t, Control(t.Context(), s.provisioner))
+	var version int
+	check(t, conn.QueryRow(t.Context(), "select version from "+TemplateSchema+".schema_migrations").Scan(&version))
+	if version != LatestTenant+1 {
+		t.Errorf("the template is at %d", version)
+	}
+}
+
 func TestACancelledMigrationEnds(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -355,12 +374,12 @@ func TestTheFilesKeepTheRules(t *testing.T) {
 	t.Parallel()
 	comment := regexp.MustCompile(`--[^\n]*`)
 	for _, set := range []string{"control", "tenant"} {
-		for i, m := range list(set) {
-			if m.version != i+1 {
-				t.Errorf("%s is not number %d: a gap hides a migration that comes later", m.path, i+1)
+		for i, m := range embedded(set).After(0) {
+			if m.Version != i+1 {
+				t.Errorf("%s of %s is not number %d: a gap hides a migration that comes later", m.Name, set, i+1)
 			}
-			if _, err := fs.Stat(files, strings.Replace(m.path, ".up.", ".down.", 1)); err != nil {
-				t.Errorf("%s cannot be taken back: %v", m.path, err)
+			if _, err := fs.Stat(files, fmt.Sprintf("%s/%04d_%s.down.sql", set, m.Version, m.Name)); err != nil {
+				t.Errorf("%s of %s cannot be taken back: %v", m.Name, set, err)
 			}
 		}
 		paths, err := fs.Glob(files, set+"/*.sql")

@@ -175,13 +175,14 @@ func (p *Provisioner) complete(ctx context.Context, t Tenant, blueprint string) 
 	if err := p.step("keys"); err != nil {
 		return err
 	}
-	if err := p.build(ctx, t, public, blueprint); err != nil {
+	version, err := p.build(ctx, t, public, blueprint)
+	if err != nil {
 		return err
 	}
 	if err := p.step("schema"); err != nil {
 		return err
 	}
-	if err := p.activate(ctx, t); err != nil {
+	if err := p.activate(ctx, t, version); err != nil {
 		return err
 	}
 	p.Outbox.deliverAbout(ctx, t.ID)
@@ -202,16 +203,20 @@ func (p *Provisioner) step(name string) error {
 	return p.afterStep(name)
 }
 
-// build makes role, schema and contents in one transaction. A schema that is there is therefore complete, and is left
-// alone: a finisher that comes late may find a tenant in use, and would give its administrators back the first key that
-// they have revoked meanwhile.
-func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.PublicKey, blueprint string) error {
+// build makes role, schema and contents in one transaction and says at which version the schema is. A schema that is there is
+// therefore complete, and is left alone: a finisher that comes late may find a tenant in use, and would give its
+// administrators back the first key that they have revoked meanwhile. It may also be a replica of another version that made it.
+func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.PublicKey, blueprint string) (version int, err error) {
 	place, ok := p.Placements[t.Database]
 	if !ok {
-		return fmt.Errorf("tenancy: database %q is not configured here", t.Database)
+		return 0, fmt.Errorf("tenancy: database %q is not configured here", t.Database)
 	}
-	return place.inTx(ctx, func(ctx context.Context, c provisionTx) error {
-		if made, err := makeSchema(ctx, c, namespace(t.ID), place.runtimeRole); err != nil || !made {
+	err = place.inTx(ctx, func(ctx context.Context, c provisionTx) error {
+		made, err := makeSchema(ctx, c, namespace(t.ID), place.runtimeRole)
+		if err != nil {
+			return err
+		}
+		if version, err = schemaVersion(ctx, c, namespace(t.ID)); err != nil || !made {
 			return err
 		}
 		tx := Tx{&conn{Conn: c.Conn}, t}
@@ -227,6 +232,7 @@ func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.Publ
 		}
 		return p.Furnisher.Furnish(ctx, tx, blueprint)
 	})
+	return version, err
 }
 
 // Abandoned is the age from which a record in state provisioning cannot belong to a call that is still running.

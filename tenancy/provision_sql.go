@@ -51,6 +51,13 @@ revoke all on schema_migrations from ` + name
 	return err == nil, err
 }
 
+// schemaVersion is where a schema stands by its own account. The text is made for the one schema, so it is not kept as a
+// prepared statement.
+func schemaVersion(ctx context.Context, c provisionTx, name string) (version int, err error) {
+	err = c.QueryRow(ctx, `select version from `+name+`.schema_migrations`, pgx.QueryExecModeExec).Scan(&version)
+	return version, err
+}
+
 // reserve records the tenant as being provisioned, with its first domain and, if there is one, the answer kept for
 // repetition. Errors: errNotFirst, errDomainTaken, 409 slug_taken.
 func (p *Provisioner) reserve(ctx context.Context, by Actor, t Tenant, blueprint string, answer *filed) error {
@@ -108,11 +115,12 @@ func (p *Provisioner) freeDomain(ctx context.Context, s Slug) (Host, error) {
 	return h, err
 }
 
-// activate makes the tenant visible. The guard lets only one of several finishers do it, so it is announced once.
-func (p *Provisioner) activate(ctx context.Context, t Tenant) error {
+// activate makes the tenant visible, with the version that its schema was made at. The guard lets only one of several
+// finishers do it, so it is announced once.
+func (p *Provisioner) activate(ctx context.Context, t Tenant, version int) error {
 	return p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		_, err := c.Exec(ctx, `update tenants set state = 'active', blueprint = null, schema_version = $2
-			where id = $1 and state = 'provisioning'`, t.ID, migrations.LatestTenant)
+			where id = $1 and state = 'provisioning'`, t.ID, version)
 		return err
 	})
 }

@@ -59,3 +59,6 @@ type Tenant struct {
 // namespace is the name of the tenant's schema and of its role. 34 bytes, so that Postgres, which silently cuts names
 // at 63, never cuts it; hex digits only, so that it needs no quoting anywhere.
 func namespace(t id.Tenant) string { return "t_" + t.Hex() }
+
+// Schema is the name of the tenant's schema and of its role, for what works on schemas as their owner. It needs no quoting.
+func Schema(t id.Tenant) string { return namespace(t) }

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/pgproc"
 	"github.com/gatehouse-id/gatehouse/migrations"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/fleet"
 )
 
 // devRegion is the region of development platforms, by which operators' commands recognise one.
@@ -196,7 +197,10 @@ func migrateAll(ctx context.Context, cfg config) error {
 	if err := migrations.Control(ctx, url); err != nil {
 		return err
 	}
-	_, err := tenancy.MigrateTenants(ctx, url, map[string]string{cfg.Database: url})
+	report, err := fleet.Migrate(ctx, fleet.Options{Directory: url, Databases: map[string]string{cfg.Database: url}, Set: migrations.Tenants})
+	if err == nil && len(report.Failed) > 0 {
+		err = fmt.Errorf("tenant %s: %s", report.Failed[0].Slug, report.Failed[0].Error)
+	}
 	return err
 }
 

@@ -13,19 +13,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/migrations"
-	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
 func migrateCommand(p process) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the directory and every tenant's schema to the newest version",
-		Long: "Bring the directory, every database of tenants and every tenant's schema to the newest version. It may be interrupted\n" +
-			"and run again, and several may run at once. Needs GATEHOUSE_PROVISIONER_DATABASE_URL and, where there are several\n" +
-			"databases, GATEHOUSE_DATABASES_FILE.",
+		Long: "Bring the directory, every database of tenants and every tenant's schema to the newest version, while they are used. It\n" +
+			"may be interrupted and run again, and several may run at once: they share the work. A few tenants go first, and if one\n" +
+			"of them fails the others are left as they are. Tenants that fail are listed by gatehouse migrate status, and tried\n" +
+			"again by the next run. Needs GATEHOUSE_PROVISIONER_DATABASE_URL and, where there are several databases,\n" +
+			"GATEHOUSE_DATABASES_FILE.",
 		Args: cobra.NoArgs,
 	}
+	options := fleetFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		o, err := options()
+		if err != nil {
+			return err
+		}
 		databases, err := provisioned(p)
 		if err != nil {
 			return err
@@ -34,15 +40,15 @@ func migrateCommand(p process) *cobra.Command {
 		if failed[0] != nil {
 			return failed[0]
 		}
-		urls := map[string]string{}
-		for _, d := range databases {
-			urls[d.Name] = string(d.ProvisionerURL)
+		o.Directory = string(databases[0].ProvisionerURL)
+		for i, d := range databases {
+			if o.Databases[d.Name] = string(d.ProvisionerURL); failed[i] != nil {
+				o.Away = append(o.Away, d.Name)
+			}
 		}
-		n, err := tenancy.MigrateTenants(c.Context(), urls[databases[0].Name], urls)
-		fmt.Fprintf(p.stdout, "tenants: %d brought to version %d\n", n, migrations.LatestTenant)
-		return errors.Join(append(failed, oneLine(err))...)
+		return errors.Join(append(failed, migrateTenants(c.Context(), p, o))...)
 	}
-	c.AddCommand(rolesCommand(p))
+	c.AddCommand(rolesCommand(p), migrateStatus(p))
 	return c
 }
 

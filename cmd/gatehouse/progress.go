@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
+	"unicode/utf8"
 )
 
 // bar shows how far something is: a bar at a terminal, elsewhere a line at each tenth.
@@ -13,7 +15,7 @@ type bar struct {
 	to       io.Writer
 	terminal bool
 	tenths   int64 // told so far
-	drawn    bool
+	drawn    int   // characters that stand at the terminal
 }
 
 func newBar(to io.Writer) *bar {
@@ -27,27 +29,61 @@ func newBar(to io.Writer) *bar {
 
 const barWidth = 40
 
-func (b *bar) show(done, of int64) {
+func (b *bar) show(done, of int64) { b.tell(done, of, "") }
+
+// tell is show with a few words behind the figure.
+func (b *bar) tell(done, of int64, note string) {
 	of = max(of, 1)
 	done = min(done, of)
 	if b.terminal {
 		full := int(done * barWidth / of)
-		fmt.Fprintf(b.to, "\r[%s%s] %3d %%", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), done*100/of)
-		b.drawn = true
+		line := fmt.Sprintf("[%s%s] %3d %%", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), done*100/of)
+		if note != "" {
+			line += "  " + note
+		}
+		width := utf8.RuneCountInString(line)
+		fmt.Fprint(b.to, "\r"+line+strings.Repeat(" ", max(0, b.drawn-width)))
+		b.drawn = max(width, b.drawn)
 		return
 	}
 	if tenths := done * 10 / of; tenths > b.tenths {
 		b.tenths = tenths
-		fmt.Fprintf(b.to, "%d %%\n", tenths*10)
+		fmt.Fprintln(b.to, strings.TrimRight(fmt.Sprintf("%d %%  %s", tenths*10, note), " "))
 	}
 }
 
 // clear takes the bar away, to make room for a line of text.
 func (b *bar) clear() {
-	if b.drawn {
-		fmt.Fprintf(b.to, "\r%s\r", strings.Repeat(" ", barWidth+8))
-		b.drawn = false
+	if b.drawn > 0 {
+		fmt.Fprintf(b.to, "\r%s\r", strings.Repeat(" ", b.drawn))
+		b.drawn = 0
 	}
+}
+
+// paced is a bar for many things of a kind: it says how many are done, how many in a second, and how long the others will take.
+type paced struct {
+	*bar
+	things string
+	began  time.Time
+	drawn  time.Time
+}
+
+func newPaced(to io.Writer, things string) *paced {
+	return &paced{bar: newBar(to), things: things, began: time.Now()}
+}
+
+func (p *paced) show(done, of int64) {
+	now := time.Now()
+	if p.terminal && done < of && now.Sub(p.drawn) < 100*time.Millisecond {
+		return // a terminal is slower than what it shows
+	}
+	p.drawn = now
+	rate := float64(done) / max(now.Sub(p.began).Seconds(), 0.001)
+	note := fmt.Sprintf("%d of %d %s, %.0f/s", done, of, p.things, rate)
+	if done < of && rate > 0 {
+		note += fmt.Sprintf(", %s left", time.Duration(float64(of-done)/rate*float64(time.Second)).Round(time.Second))
+	}
+	p.tell(done, of, note)
 }
 
 // progress is a file that is read, and how far. It may be read by another goroutine than shows it.
