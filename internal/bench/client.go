@@ -19,6 +19,7 @@ var client = &http.Client{
 
 // answer is what came back.
 type answer struct {
+	asked  string // what it answers
 	status int
 	header http.Header
 	body   []byte
@@ -56,7 +57,7 @@ func (c call) do(ctx context.Context) (answer, error) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	return answer{res.StatusCode, res.Header, text}, err
+	return answer{c.method + " " + c.host + r.URL.Path, res.StatusCode, res.Header, text}, err
 }
 
 // ask sends in as JSON, wants the status, and reads the answer into out unless it is nil.

@@ -66,8 +66,10 @@ func (s *stack) notify(ctx context.Context, times int) (took []time.Duration, er
 }
 
 // tidy does at once what Postgres would do beside the next figure: clean up after so many new tables.
-func (s *stack) tidy(ctx context.Context) error {
-	return s.query(ctx, func(conn *pgx.Conn) error {
+func (s *stack) tidy(ctx context.Context) error { return tidyAt(ctx, s.postgres.SuperuserURL()) }
+
+func tidyAt(ctx context.Context, url string) error {
+	return queryAt(ctx, url, func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `select oid::regclass::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'`)
 		if err != nil {
 			return err
@@ -93,7 +95,11 @@ func (s *stack) version(ctx context.Context) (v string, err error) {
 }
 
 func (s *stack) query(ctx context.Context, do func(*pgx.Conn) error) error {
-	conn, err := pgx.Connect(ctx, s.postgres.SuperuserURL())
+	return queryAt(ctx, s.postgres.SuperuserURL(), do)
+}
+
+func queryAt(ctx context.Context, url string, do func(*pgx.Conn) error) error {
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}

@@ -95,15 +95,21 @@ func login(ctx context.Context, r *replica, t *tenant) (took, shed time.Duration
 		return took, 0, err
 	case a.status == http.StatusOK && bytes.Contains(a.body, []byte(`"refresh_token":"`)):
 		return took, 0, nil
-	case a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests:
-		again, err := time.ParseDuration(a.header.Get("Retry-After") + "s")
-		if err != nil || again <= 0 {
-			return took, 0, fmt.Errorf("status %d without an honest Retry-After: %s", a.status, a.body)
-		}
-		return took, again, nil
-	default:
-		return took, 0, fmt.Errorf("a login at %s was answered %d: %s", t.host, a.status, a.body)
 	}
+	shed, err = a.later()
+	return took, shed, err
+}
+
+// later is how long an answer that is not the one wanted asks to wait; every other one is an error.
+func (a answer) later() (time.Duration, error) {
+	if a.status != http.StatusServiceUnavailable && a.status != http.StatusTooManyRequests {
+		return 0, fmt.Errorf("%s was answered %d: %s", a.asked, a.status, a.body)
+	}
+	again, err := time.ParseDuration(a.header.Get("Retry-After") + "s")
+	if err != nil || again <= 0 {
+		return 0, fmt.Errorf("%s was answered %d without an honest Retry-After: %s", a.asked, a.status, a.body)
+	}
+	return again, nil
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -10,6 +10,9 @@
 //	ready  <-> starting the binary to do nothing
 //	factor <-> the calls to Vault, the commits and the signature check it is made of (floor_factors.go)
 //	refresh <-> one signature in Vault and one commit (floor_refresh.go)
+//	JWKS   <-> an empty HTTP answer from a process of its own (floor_http.go)
+//
+// `bench tenants`, which is `make bench-tenants`, asks what becomes of these figures as tenants grow (fleet.go).
 //
 // Cost is the CPU time that the kernel counted for each process (proc_linux.go), because time on a clock is also
 // everybody else's. The load comes from this process, whose own cost is told apart.
@@ -28,15 +31,18 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == "hash" {
-		if err := serveHashes(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, "bench hash:", err)
-			os.Exit(1)
-		}
-		return
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
+	var err error
+	switch args := os.Args[1:]; {
+	case len(args) == 1 && args[0] == "hash":
+		err = serveHashes(os.Stdin, os.Stdout)
+	case len(args) == 1 && args[0] == "empty":
+		err = serveEmpty(os.Stdin, os.Stdout)
+	case len(args) > 0 && args[0] == "tenants":
+		err = runFleet(ctx, args[1:])
+	default:
+		err = run(ctx, args)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -85,13 +91,17 @@ func run(ctx context.Context, args []string) (err error) {
 	return b.report.print(os.Stdout)
 }
 
-func write(path string, r report) error {
+func write(path string, r any) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
+	return writeFile(path, append(text, '\n'))
+}
+
+func writeFile(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
+	return os.WriteFile(path, content, 0o644)
 }

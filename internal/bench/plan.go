@@ -91,15 +91,15 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 	return nil
 }
 
-func (b *bench) describe(ctx context.Context) (m machineFacts, err error) {
+func (s *stack) describe(ctx context.Context) (m machineFacts, err error) {
 	m = machineFacts{Processor: processor(), Cores: runtime.NumCPU(), Go: runtime.Version(), When: time.Now().UTC().Truncate(time.Second)}
-	if m.Postgres, err = b.version(ctx); err != nil {
+	if m.Postgres, err = s.version(ctx); err != nil {
 		return m, err
 	}
 	var health struct {
 		Version string `json:"version"`
 	}
-	err = ask(ctx, call{method: http.MethodGet, url: b.vault.Address + "/v1/sys/health"}, nil, http.StatusOK, &health)
+	err = ask(ctx, call{method: http.MethodGet, url: s.vault.Address + "/v1/sys/health"}, nil, http.StatusOK, &health)
 	m.Vault = health.Version
 	return m, err
 }
@@ -111,8 +111,8 @@ func (b *bench) have(ctx context.Context, r *replica, n int) (err error) {
 }
 
 // serving runs do on a fresh replica.
-func (b *bench) serving(ctx context.Context, do func(*replica) error) (err error) {
-	r, err := b.serve(ctx, b.port)
+func (s *stack) serving(ctx context.Context, do func(*replica) error) (err error) {
+	r, err := s.serve(ctx, s.port)
 	if err != nil {
 		return err
 	}

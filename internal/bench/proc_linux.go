@@ -111,6 +111,32 @@ func memoryOf(pid int) (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
+// proportionalMemoryOf is what a process takes in bytes, with its part of what it shares with others: the sum over all
+// processes of a cluster is what the cluster takes.
+func proportionalMemoryOf(pid int) (int64, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "smaps_rollup"))
+	if err != nil {
+		return 0, err
+	}
+	return parsePSS(text)
+}
+
+func parsePSS(text []byte) (int64, error) {
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "Pss:" && f[2] == "kB" {
+			kB, err := strconv.ParseInt(f[1], 10, 64)
+			return kB << 10, err
+		}
+	}
+	return 0, errors.New("unreadable /proc/PID/smaps_rollup")
+}
+
+// servesClient tells a backend from the other processes of Postgres: its title names the client's address and port.
+func servesClient(pid int) bool {
+	title, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	return err == nil && bytes.Contains(title, []byte(" 127.0.0.1("))
+}
+
 // dieWithParent has the kernel end a child when we end, however we end. It must be started from a thread that lives as
 // long as we do.
 func dieWithParent(cmd *exec.Cmd) {

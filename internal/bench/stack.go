@@ -159,17 +159,26 @@ func (s *stack) startPostgres(ctx context.Context, durable bool) error {
 	if err != nil {
 		return err
 	}
-	programs, err := pgproc.Obtain(ctx, os.Stderr)
-	if err != nil {
-		return err
-	}
-	log, err := os.OpenFile(s.path("postgres.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	s.postgres, err = pgproc.Start(ctx, pgproc.Options{BinDir: programs, Dir: s.path("state/postgres"), Port: port, Volatile: !durable, Log: log})
+	s.postgres, err = s.startCluster(ctx, "postgres", port, durable)
 	return err
 }
+
+// startCluster starts the cluster of a name, and makes it if there is none. Port 0 is a free one.
+func (s *stack) startCluster(ctx context.Context, name string, port int, durable bool) (*pgproc.Server, error) {
+	programs, err := pgproc.Obtain(ctx, os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(s.path(name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return pgproc.Start(ctx, pgproc.Options{BinDir: programs, Dir: s.path("state/" + name), Port: port, Volatile: !durable,
+		MaxConnections: mostConnections, Log: log})
+}
+
+// mostConnections of a cluster: the server's to five databases, twice over, and the floors'.
+const mostConnections = 150
 
 // restartPostgres is startPostgres for a cluster that runs otherwise now.
 func (s *stack) restartPostgres(ctx context.Context, durable bool) error {

@@ -74,7 +74,7 @@ func (r *report) print(out io.Writer) error {
 	m := r.Machine
 	fmt.Fprintf(out, "\ngatehouse on %d cores (%s), %s, Postgres %s, Vault %s, %s\n", m.Cores, m.Processor, m.Go, m.Postgres, m.Vault,
 		m.When.Format("2006-01-02 15:04 UTC"))
-	for _, t := range []table{r.loginTable(), r.timeTable(), r.memoryTable(), r.sizeTable(), r.sprayTable(), r.factorTable(), r.abandonedTable(), r.refreshTable(), r.importTable(), r.goalTable()} {
+	for _, t := range []table{r.loginTable(), r.timeTable(), r.memoryTable(), r.sizeTable(), r.sprayTable(), r.factorTable(), r.abandonedTable(), r.refreshTable(), r.importTable(), goalTable(r.Goals)} {
 		t.print(out)
 	}
 	return nil
@@ -171,9 +171,9 @@ func (r *report) sizeTable() (t table) {
 	return t
 }
 
-func (r *report) goalTable() (t table) {
+func goalTable(goals []goal) (t table) {
 	t.row("goal", "wanted", "is", "")
-	for _, g := range r.Goals {
+	for _, g := range goals {
 		verdict := "met"
 		if !g.Met {
 			verdict = "SHORT"
