@@ -14,6 +14,7 @@ type fleetReport struct {
 	Began     time.Time         `json:"began"`
 	Seconds   int               `json:"seconds"`
 	Sizes     []sizeOfFleet     `json:"sizes"`
+	Share     *shareFigures     `json:"share,omitempty"`
 	Soak      *soakFigures      `json:"soak,omitempty"`
 	Crashes   []crashFigures    `json:"crashes,omitempty"`
 	Migration *migrationFigures `json:"migration,omitempty"`
@@ -77,6 +78,9 @@ func (r *fleetReport) judge() {
 	}
 	first, last := r.Sizes[0], r.Sizes[len(r.Sizes)-1]
 	for _, action := range actionNames {
+		if last.Tenants == first.Tenants {
+			break
+		}
 		for _, quantile := range []string{"p50", "p99"} {
 			name := fmt.Sprintf("%s %s, %d tenants over %d, at worst", action, quantile, last.Tenants, first.Tenants)
 			if worst, ok := worstGrowth(first, last, action, quantile); ok {
@@ -97,6 +101,7 @@ func (r *fleetReport) judge() {
 }
 
 func (r *fleetReport) judgeParts() {
+	r.judgeShare()
 	if s := r.Soak; s != nil {
 		r.atMost("Postgres's memory in the soak, MB, of what was stated", float64(s.Stated>>20), float64(s.Most.Total>>20))
 	}

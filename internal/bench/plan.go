@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"runtime"
 	"time"
@@ -117,7 +118,10 @@ func (s *stack) serving(ctx context.Context, do func(*replica) error) (err error
 		return err
 	}
 	defer func() { err = joinUnless(err, r.stop()) }()
-	return do(r)
+	if err = do(r); err != nil {
+		err = fmt.Errorf("%w%s", err, r.complaint())
+	}
+	return err
 }
 
 // joinUnless is err or, without one, the other.

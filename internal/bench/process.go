@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -68,6 +69,17 @@ func (p *process) stop() error {
 		_ = p.cmd.Process.Kill()
 		return fmt.Errorf("%s %s did not stop", p.cmd.Path, p.cmd.Args[1])
 	}
+}
+
+// complaint is the last error in the log, if there is one.
+func (p *process) complaint() (last string) {
+	text, _ := os.ReadFile(p.log.Name())
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, `"level":"ERROR"`) {
+			last = "\n" + strings.TrimSpace(line)
+		}
+	}
+	return last
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
