@@ -232,7 +232,7 @@ func (f *fleet) visit(ctx context.Context, r *replica, a action, clients int) ([
 	for round := range f.rounds {
 		for step := range 3 {
 			if now := (round + step) % 3; now < 2 {
-				done, waited, err := f.askInOrder(ctx, r, a, clients, draw(ways[now], len(f.tenants), times, uint64(round))) //nolint:gosec // small
+				done, waited, err := f.askInOrder(ctx, r, a, clients, draw(ways[now], len(f.tenants), times, uint64(round)))
 				if err != nil {
 					return nil, err
 				}

@@ -28,7 +28,7 @@ func draw(how visited, n, times int, seed uint64) []int {
 		// Popular ones are anywhere in the order they were made in, hence in every database.
 		ranks := rand.New(rand.NewPCG(popularitySeed, uint64(n))).Perm(n) //nolint:gosec // likewise
 		popular := rand.NewZipf(random, zipfS, 1, uint64(n-1))            //nolint:gosec // n is positive
-		next = func() int { return ranks[popular.Uint64()] }              //nolint:gosec // less than n
+		next = func() int { return ranks[popular.Uint64()] }
 	}
 	return slices.Collect(func(yield func(int) bool) {
 		for range times {
