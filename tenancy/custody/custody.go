@@ -1,9 +1,9 @@
 // Package custody keeps the secret keys of tenants and uses them on the service's behalf. Nothing in this package,
 // and nothing that can be asked of it, gives a private key away.
 //
-// A tenant has two keys, both versioned:
+// A tenant has two kinds of key, both in versions counted from 1:
 //
-//	signing   signs its tokens: an asymmetric key of one Algorithm
+//	signing   signs its tokens: each version is an asymmetric key of its own, of one Algorithm
 //	sealing   encrypts its TOTP secrets (Seal, Open) and peppers its password hashes (HMAC)
 //
 // There are two custodians behind the same interfaces, held to the same suite (custodytest): Vault's transit engine
@@ -42,15 +42,6 @@ const rsaBits = 3072
 
 // Valid reports whether a is one of the three.
 func (a Algorithm) Valid() bool { return a == ES256 || a == EdDSA || a == RS256 }
-
-// Purpose is what a key is for.
-type Purpose string
-
-// The two keys of a tenant.
-const (
-	Signing Purpose = "signing"
-	Sealing Purpose = "sealing"
-)
 
 // SigningKey names one version of a tenant's signing key, as the tenant's schema records it.
 type SigningKey struct {
@@ -102,20 +93,27 @@ type Custodian interface {
 
 // Keymaster is what provisioning may do. It is slower than a Custodian: making an RSA key takes up to seconds.
 type Keymaster interface {
-	// Create makes both keys of a tenant. Making them again changes nothing, so that an interrupted provisioning can
-	// be repeated; ErrOtherAlgorithm if the signing key there is of another algorithm.
+	// Create makes the first signing key of a tenant and its sealing key. Making them again changes nothing, so that an
+	// interrupted provisioning can be repeated; ErrOtherAlgorithm if the signing key there is of another algorithm.
 	Create(ctx context.Context, t id.Tenant, alg Algorithm) error
+
+	// AddSigning makes a version of the tenant's signing key and tells its public half. It is unused until the tenant's
+	// schema says otherwise, which gives verifiers time to fetch it; older versions go on signing when told to. Making a
+	// version again changes nothing, so whoever was interrupted asks for the same one and gets the same key;
+	// ErrOtherAlgorithm if it is of another algorithm, ErrNoKey if the version before is not there.
+	AddSigning(ctx context.Context, t id.Tenant, k SigningKey) (PublicKey, error)
 
 	// PublicKeys is every version of the tenant's signing key, oldest first.
 	PublicKeys(ctx context.Context, t id.Tenant) ([]PublicKey, error)
 
-	// Rotate adds a version to a key and returns it. Older versions go on working: Sign signs with the version it is
-	// told, HMAC and Open with the one that was used. For a signing key this makes the next key, unused until the
-	// tenant's schema says so, which gives verifiers time to fetch it. The algorithm stays: it belongs to the key and
-	// not to its version. An error that is ErrUnavailable may have left a version behind, which does no harm.
-	Rotate(ctx context.Context, t id.Tenant, p Purpose) (version int, err error)
+	// RotateSealing adds a version to the sealing key and returns it. Older versions go on working: HMAC and Open with the
+	// one that was used. An error that is ErrUnavailable may have left a version behind, which does no harm.
+	RotateSealing(ctx context.Context, t id.Tenant) (version int, err error)
 
-	// Destroy deletes both keys of a tenant for ever. From then on everything signed, sealed or peppered with them is
+	// SealingVersion is the newest version of the sealing key.
+	SealingVersion(ctx context.Context, t id.Tenant) (int, error)
+
+	// Destroy deletes all keys of a tenant for ever. From then on everything signed, sealed or peppered with them is
 	// worthless and every method answers ErrNoKey. Destroying what is not there is no error.
 	Destroy(ctx context.Context, t id.Tenant) error
 

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
@@ -30,65 +29,91 @@ type transitKey struct {
 	Versions map[string]json.RawMessage `json:"keys"`
 }
 
-func (v *Vault) manage(ctx context.Context, method, suffix string, t id.Tenant, p Purpose, in, out any) error {
-	path := v.config.Mount + "/keys/" + keyName(t, p) + suffix
-	return v.client.call(ctx, max(v.config.Timeout, keymasterTimeout), method, path, in, out)
+func (v *Vault) manage(ctx context.Context, method, key string, in, out any) error {
+	return v.client.call(ctx, max(v.config.Timeout, keymasterTimeout), method, v.config.Mount+"/keys/"+key, in, out)
 }
 
-func (v *Vault) describe(ctx context.Context, t id.Tenant, p Purpose) (transitKey, error) {
+func (v *Vault) describe(ctx context.Context, key string) (transitKey, error) {
 	var out struct {
 		Data transitKey `json:"data"`
 	}
-	err := v.manage(ctx, http.MethodGet, "", t, p, nil, &out)
+	err := v.manage(ctx, http.MethodGet, key, nil, &out)
 	return out.Data, err
 }
 
 // Create is Keymaster's.
 func (v *Vault) Create(ctx context.Context, t id.Tenant, alg Algorithm) error {
-	kind, ok := transitTypes[alg]
-	if !ok {
-		return fmt.Errorf("custody: no algorithm %q", alg)
-	}
-	if err := v.create(ctx, t, Signing, kind); err != nil {
+	if _, err := v.AddSigning(ctx, t, SigningKey{Version: 1, Algorithm: alg}); err != nil {
 		return err
 	}
-	return v.create(ctx, t, Sealing, transitSealing)
-}
-
-// create asks afterwards what there is: making a key that exists answers 200 whatever its type is.
-func (v *Vault) create(ctx context.Context, t id.Tenant, p Purpose, kind string) error {
-	in := struct {
-		Type string `json:"type"`
-	}{kind}
-	if err := v.manage(ctx, http.MethodPost, "", t, p, in, nil); err != nil {
-		return err
-	}
-	k, err := v.describe(ctx, t, p)
-	if err == nil && k.Type != kind {
-		err = fmt.Errorf("%w: %s of %s is %s, not %s", ErrOtherAlgorithm, p, t, k.Type, kind)
-	}
+	_, err := v.create(ctx, sealingName(t), transitSealing)
 	return err
 }
 
-// PublicKeys is Keymaster's.
-func (v *Vault) PublicKeys(ctx context.Context, t id.Tenant) ([]PublicKey, error) {
-	k, err := v.describe(ctx, t, Signing)
+// AddSigning is Keymaster's.
+func (v *Vault) AddSigning(ctx context.Context, t id.Tenant, k SigningKey) (PublicKey, error) {
+	kind, ok := transitTypes[k.Algorithm]
+	if !ok {
+		return PublicKey{}, fmt.Errorf("custody: no algorithm %q", k.Algorithm)
+	}
+	if k.Version < 1 {
+		return PublicKey{}, ErrNoKey
+	}
+	if k.Version > 1 {
+		if _, err := v.describe(ctx, signingName(t, k.Version-1)); err != nil {
+			return PublicKey{}, err
+		}
+	}
+	made, err := v.create(ctx, signingName(t, k.Version), kind)
 	if err != nil {
-		return nil, err
+		return PublicKey{}, err
 	}
-	var keys []PublicKey
-	for version := 1; version <= k.Latest; version++ {
-		raw, ok := k.Versions[strconv.Itoa(version)]
-		if !ok {
-			continue // an operator has raised min_decryption_version
+	return made.public(k.Version)
+}
+
+// create asks afterwards what there is: making a key that exists answers 200 whatever its type is.
+func (v *Vault) create(ctx context.Context, key, kind string) (transitKey, error) {
+	in := struct {
+		Type string `json:"type"`
+	}{kind}
+	if err := v.manage(ctx, http.MethodPost, key, in, nil); err != nil {
+		return transitKey{}, err
+	}
+	k, err := v.describe(ctx, key)
+	if err == nil && k.Type != kind {
+		err = fmt.Errorf("%w: %s is %s, not %s", ErrOtherAlgorithm, key, k.Type, kind)
+	}
+	return k, err
+}
+
+// PublicKeys is Keymaster's.
+func (v *Vault) PublicKeys(ctx context.Context, t id.Tenant) (all []PublicKey, err error) {
+	for version := 1; ; version++ {
+		k, err := v.describe(ctx, signingName(t, version))
+		if version > 1 && errors.Is(err, ErrNoKey) {
+			return all, nil
 		}
-		alg, key, err := parseTransit(k.Type, raw)
 		if err != nil {
-			return nil, fmt.Errorf("custody: public key %d of %s: %w", version, t, err)
+			return nil, err
 		}
-		keys = append(keys, PublicKey{version, alg, key})
+		public, err := k.public(version)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, public)
 	}
-	return keys, nil
+}
+
+func (k transitKey) public(version int) (PublicKey, error) {
+	raw, ok := k.Versions["1"]
+	if !ok {
+		return PublicKey{}, ErrNoKey // an operator has raised min_decryption_version
+	}
+	alg, key, err := parseTransit(k.Type, raw)
+	if err != nil {
+		return PublicKey{}, fmt.Errorf("custody: public key %d: %w", version, err)
+	}
+	return PublicKey{version, alg, key}, nil
 }
 
 func parseTransit(kind string, raw json.RawMessage) (Algorithm, crypto.PublicKey, error) {
@@ -119,28 +144,49 @@ func parseTransit(kind string, raw json.RawMessage) (Algorithm, crypto.PublicKey
 	return "", nil, fmt.Errorf("unexpected type %s", kind)
 }
 
-// Rotate is Keymaster's.
-func (v *Vault) Rotate(ctx context.Context, t id.Tenant, p Purpose) (int, error) {
-	if err := v.manage(ctx, http.MethodPost, "/rotate", t, p, struct{}{}, nil); err != nil {
+// RotateSealing is Keymaster's.
+func (v *Vault) RotateSealing(ctx context.Context, t id.Tenant) (int, error) {
+	if err := v.manage(ctx, http.MethodPost, sealingName(t)+"/rotate", struct{}{}, nil); err != nil {
 		return 0, err
 	}
-	k, err := v.describe(ctx, t, p)
+	return v.SealingVersion(ctx, t)
+}
+
+// SealingVersion is Keymaster's.
+func (v *Vault) SealingVersion(ctx context.Context, t id.Tenant) (int, error) {
+	k, err := v.describe(ctx, sealingName(t))
 	return k.Latest, err
 }
 
-// Destroy is Keymaster's. Vault deletes a key only after it was told that this key may be deleted.
+// Destroy is Keymaster's. The newest signing key goes first: there is none beyond one that is not there, so whoever goes on
+// with what was interrupted finds all that is left.
 func (v *Vault) Destroy(ctx context.Context, t id.Tenant) error {
-	for _, p := range []Purpose{Signing, Sealing} {
-		in := struct {
-			Allowed bool `json:"deletion_allowed"`
-		}{true}
-		err := v.manage(ctx, http.MethodPost, "/config", t, p, in, nil)
-		if err == nil {
-			err = v.manage(ctx, http.MethodDelete, "", t, p, nil, nil)
-		}
-		if err != nil && !errors.Is(err, ErrNoKey) {
+	if err := v.destroy(ctx, sealingName(t)); err != nil {
+		return err
+	}
+	signing, err := v.PublicKeys(ctx, t)
+	if err != nil && !errors.Is(err, ErrNoKey) {
+		return err
+	}
+	for version := len(signing); version >= 1; version-- {
+		if err := v.destroy(ctx, signingName(t, version)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// destroy deletes a key, if it is there. Vault does so only after it was told that this key may be deleted.
+func (v *Vault) destroy(ctx context.Context, key string) error {
+	in := struct {
+		Allowed bool `json:"deletion_allowed"`
+	}{true}
+	err := v.manage(ctx, http.MethodPost, key+"/config", in, nil)
+	if err == nil {
+		err = v.manage(ctx, http.MethodDelete, key, nil, nil)
+	}
+	if errors.Is(err, ErrNoKey) {
+		return nil
+	}
+	return err
 }

@@ -60,7 +60,7 @@ func (s *Software) Sign(ctx context.Context, t id.Tenant, k SigningKey, input []
 	if k.Version < 1 || k.Version > len(keys.signers) {
 		return nil, ErrNoKey
 	}
-	if k.Algorithm != keys.algorithm {
+	if k.Algorithm != algorithmOf(keys.signers[k.Version-1]) {
 		return nil, ErrOtherAlgorithm
 	}
 	digest := sha256.Sum256(input)
@@ -136,15 +136,39 @@ func (s *Software) Ready(ctx context.Context) error { return alive(ctx) }
 // Create is Keymaster's.
 func (s *Software) Create(ctx context.Context, t id.Tenant, alg Algorithm) error {
 	return s.store.change(ctx, t, func(k *keyFile) error {
-		if k.Algorithm == alg {
-			return errUnchanged
+		if len(k.Sealing) == 0 {
+			return errors.Join(k.addSigning(alg), k.addSealing())
 		}
-		if k.Algorithm != "" {
+		if k.Algorithm != alg {
 			return fmt.Errorf("%w: %s is %s, not %s", ErrOtherAlgorithm, t, k.Algorithm, alg)
 		}
-		k.Algorithm = alg
-		return errors.Join(k.add(Signing), k.add(Sealing))
+		return errUnchanged
 	})
+}
+
+// AddSigning is Keymaster's.
+func (s *Software) AddSigning(ctx context.Context, t id.Tenant, add SigningKey) (PublicKey, error) {
+	err := s.store.change(ctx, t, func(k *keyFile) error {
+		switch {
+		case add.Version < 1 || add.Version > len(k.Signing)+1 || len(k.Sealing) == 0:
+			return ErrNoKey
+		case add.Version <= len(k.Signing):
+			return errUnchanged
+		}
+		return k.addSigning(add.Algorithm)
+	})
+	if err != nil {
+		return PublicKey{}, err
+	}
+	all, err := s.PublicKeys(ctx, t)
+	if err != nil {
+		return PublicKey{}, err
+	}
+	made := all[add.Version-1]
+	if made.Algorithm != add.Algorithm {
+		return PublicKey{}, fmt.Errorf("%w: version %d is %s, not %s", ErrOtherAlgorithm, add.Version, made.Algorithm, add.Algorithm)
+	}
+	return made, nil
 }
 
 // PublicKeys is Keymaster's.
@@ -155,27 +179,30 @@ func (s *Software) PublicKeys(ctx context.Context, t id.Tenant) ([]PublicKey, er
 	}
 	public := make([]PublicKey, len(keys.signers))
 	for i, signer := range keys.signers {
-		public[i] = PublicKey{i + 1, keys.algorithm, signer.Public()}
+		public[i] = PublicKey{i + 1, algorithmOf(signer), signer.Public()}
 	}
 	return public, nil
 }
 
-// Rotate is Keymaster's.
-func (s *Software) Rotate(ctx context.Context, t id.Tenant, p Purpose) (version int, err error) {
+// RotateSealing is Keymaster's.
+func (s *Software) RotateSealing(ctx context.Context, t id.Tenant) (version int, err error) {
 	err = s.store.change(ctx, t, func(k *keyFile) error {
-		if k.Algorithm == "" {
+		if len(k.Sealing) == 0 {
 			return ErrNoKey
 		}
-		if err := k.add(p); err != nil {
-			return err
-		}
-		version = len(k.Signing)
-		if p == Sealing {
-			version = len(k.Sealing)
-		}
-		return nil
+		version = len(k.Sealing) + 1
+		return k.addSealing()
 	})
 	return version, err
+}
+
+// SealingVersion is Keymaster's.
+func (s *Software) SealingVersion(ctx context.Context, t id.Tenant) (int, error) {
+	keys, err := s.keys(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	return len(keys.sealing), nil
 }
 
 // Destroy is Keymaster's.

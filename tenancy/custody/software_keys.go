@@ -18,16 +18,15 @@ import (
 
 // keyFile is what a tenant's file holds, before it is encrypted: version n is the element n-1.
 type keyFile struct {
-	Algorithm Algorithm
-	Signing   [][]byte // PKCS #8 (RFC 5208)
-	Sealing   [][]byte // 32 random bytes
+	Algorithm Algorithm // of the first signing key
+	Signing   [][]byte  // PKCS #8 (RFC 5208)
+	Sealing   [][]byte  // 32 random bytes
 }
 
 // keys is a keyFile made ready for use. It is immutable.
 type keys struct {
-	algorithm Algorithm
-	signers   []crypto.Signer
-	sealing   []sealingKey
+	signers []crypto.Signer
+	sealing []sealingKey
 }
 
 type sealingKey struct {
@@ -35,24 +34,37 @@ type sealingKey struct {
 	mac []byte
 }
 
-// add makes another version of a key.
-func (k *keyFile) add(p Purpose) error {
-	switch p {
-	case Signing:
-		private, err := generate(k.Algorithm)
-		if err != nil {
-			return err
-		}
-		der, err := x509.MarshalPKCS8PrivateKey(private)
-		k.Signing = append(k.Signing, der)
-		return err
-	case Sealing:
-		secret := make([]byte, 32)
-		_, err := rand.Read(secret)
-		k.Sealing = append(k.Sealing, secret)
+// addSigning makes another signing key.
+func (k *keyFile) addSigning(alg Algorithm) error {
+	private, err := generate(alg)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("custody: no purpose %q", p)
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	k.Signing = append(k.Signing, der)
+	if k.Algorithm == "" {
+		k.Algorithm = alg
+	}
+	return err
+}
+
+// addSealing makes another version of the sealing key.
+func (k *keyFile) addSealing() error {
+	secret := make([]byte, 32)
+	_, err := rand.Read(secret)
+	k.Sealing = append(k.Sealing, secret)
+	return err
+}
+
+// algorithmOf is the one algorithm a key of ours is for.
+func algorithmOf(k crypto.Signer) Algorithm {
+	switch k.(type) {
+	case *ecdsa.PrivateKey:
+		return ES256
+	case ed25519.PrivateKey:
+		return EdDSA
+	}
+	return RS256
 }
 
 func generate(alg Algorithm) (private any, err error) {
@@ -69,7 +81,7 @@ func generate(alg Algorithm) (private any, err error) {
 }
 
 func (k *keyFile) ready() (*keys, error) {
-	out := &keys{algorithm: k.Algorithm}
+	out := &keys{}
 	for _, der := range k.Signing {
 		private, err := x509.ParsePKCS8PrivateKey(der)
 		if err != nil {

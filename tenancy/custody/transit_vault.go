@@ -12,9 +12,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
-// Vault is the custodian whose keys are in Vault's transit engine, as gatehouse-<tenant>-signing (not exportable)
-// and gatehouse-<tenant>-sealing. It is a Custodian and a Keymaster; what it may really do is decided by the
-// policy its login has.
+// Vault is the custodian whose keys are in Vault's transit engine: gatehouse-<tenant>-sealing, and for each signing key
+// one of its own (see signingName). It is a Custodian and a Keymaster; what it may really do is decided by the policy its
+// login has.
 type Vault struct {
 	config VaultConfig
 	client client
@@ -54,15 +54,24 @@ func (v *Vault) Close() error {
 	return nil
 }
 
-func keyName(t id.Tenant, p Purpose) string { return "gatehouse-" + t.Hex() + "-" + string(p) }
+// signingName is Vault's name of a tenant's signing key: gatehouse-<tenant>-signing, -signing-2, -signing-3. Each is a key of
+// one version, because in Vault the algorithm is the key's and not the version's.
+func signingName(t id.Tenant, version int) string {
+	if version == 1 {
+		return "gatehouse-" + t.Hex() + "-signing"
+	}
+	return "gatehouse-" + t.Hex() + "-signing-" + strconv.Itoa(version)
+}
 
-func (v *Vault) use(ctx context.Context, operation string, t id.Tenant, p Purpose, in, out any) error {
-	return v.client.call(ctx, v.config.Timeout, http.MethodPost, v.config.Mount+"/"+operation+"/"+keyName(t, p), in, out)
+func sealingName(t id.Tenant) string { return "gatehouse-" + t.Hex() + "-sealing" }
+
+func (v *Vault) use(ctx context.Context, operation, key string, in, out any) error {
+	return v.client.call(ctx, v.config.Timeout, http.MethodPost, v.config.Mount+"/"+operation+"/"+key, in, out)
 }
 
 // Sign is Custodian's. Vault hashes: a prehashed input is refused by Ed25519 and would be a way to sign unseen bytes.
 func (v *Vault) Sign(ctx context.Context, t id.Tenant, k SigningKey, input []byte) ([]byte, error) {
-	if k.Version < 1 { // 0 is "the newest" to Vault
+	if k.Version < 1 {
 		return nil, ErrNoKey
 	}
 	in := struct {
@@ -70,7 +79,7 @@ func (v *Vault) Sign(ctx context.Context, t id.Tenant, k SigningKey, input []byt
 		Version    int    `json:"key_version"`
 		Marshaling string `json:"marshaling_algorithm"` // R || S, and base64url; the default is ASN.1
 		Signature  string `json:"signature_algorithm,omitempty"`
-	}{Input: input, Version: k.Version, Marshaling: "jws"}
+	}{Input: input, Version: 1, Marshaling: "jws"}
 	if k.Algorithm == RS256 {
 		in.Signature = "pkcs1v15" // the default is PSS, which is PS256
 	}
@@ -79,7 +88,7 @@ func (v *Vault) Sign(ctx context.Context, t id.Tenant, k SigningKey, input []byt
 			Signature string `json:"signature"`
 		} `json:"data"`
 	}
-	if err := v.use(ctx, "sign", t, Signing, in, &out); err != nil {
+	if err := v.use(ctx, "sign", signingName(t, k.Version), in, &out); err != nil {
 		return nil, err
 	}
 	signature, _, err := unwrap(out.Data.Signature, base64.RawURLEncoding)
@@ -103,7 +112,7 @@ func (v *Vault) HMAC(ctx context.Context, t id.Tenant, version int, input []byte
 			HMAC string `json:"hmac"`
 		} `json:"data"`
 	}
-	if err := v.use(ctx, "hmac", t, Sealing, in, &out); err != nil {
+	if err := v.use(ctx, "hmac", sealingName(t), in, &out); err != nil {
 		return nil, 0, err
 	}
 	return unwrap(out.Data.HMAC, base64.StdEncoding)
@@ -137,7 +146,7 @@ func (v *Vault) Seal(ctx context.Context, t id.Tenant, plaintext, associated []b
 	var out struct {
 		Data sealedBox `json:"data"`
 	}
-	err := v.use(ctx, "encrypt", t, Sealing, in, &out)
+	err := v.use(ctx, "encrypt", sealingName(t), in, &out)
 	if errors.Is(err, ErrDenied) {
 		if _, _, probe := v.HMAC(ctx, t, 0, nil); errors.Is(probe, ErrNoKey) {
 			return "", probe
@@ -154,7 +163,7 @@ func (v *Vault) Open(ctx context.Context, t id.Tenant, sealed string, associated
 	var out struct {
 		Data sealedBox `json:"data"`
 	}
-	err := v.use(ctx, "decrypt", t, Sealing, sealedBox{Ciphertext: sealed, Associated: associated}, &out)
+	err := v.use(ctx, "decrypt", sealingName(t), sealedBox{Ciphertext: sealed, Associated: associated}, &out)
 	var r *refusal
 	if errors.As(err, &r) && r.status == http.StatusBadRequest && !strings.Contains(r.text, "key not found") {
 		return nil, fmt.Errorf("%w: %v", ErrTampered, err)

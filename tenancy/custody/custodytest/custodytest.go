@@ -18,6 +18,8 @@ func Run(t *testing.T, open func(t *testing.T) (custody.Custodian, custody.Keyma
 		"Sign":               testSign,
 		"SignVersions":       testSignVersions,
 		"SignRefuses":        testSignRefuses,
+		"AddSigningRefuses":  testAddSigningRefuses,
+		"AddSigningAtOnce":   testAddSigningConcurrently,
 		"HMAC":               testHMAC,
 		"HMACVersions":       testHMACVersions,
 		"Seal":               testSeal,

@@ -58,12 +58,18 @@ func testCreateConcurrently(t *testing.T, f fixture) {
 func testDestroy(t *testing.T, f fixture) {
 	tenant, bystander := f.tenant(t, custody.ES256), f.tenant(t, custody.ES256)
 	sealed := must(f.Seal(t.Context(), tenant, []byte("x"), nil))(t)
+	must(f.AddSigning(t.Context(), tenant, custody.SigningKey{Version: 2, Algorithm: custody.EdDSA}))(t)
+	must(f.AddSigning(t.Context(), tenant, custody.SigningKey{Version: 3, Algorithm: custody.ES256}))(t)
 	for range 2 {
 		if err := f.Destroy(t.Context(), tenant); err != nil {
 			t.Fatal(err)
 		}
 	}
 	f.wantNoKey(t, tenant, sealed)
+	for version, alg := range map[int]custody.Algorithm{2: custody.EdDSA, 3: custody.ES256} {
+		_, err := f.Sign(t.Context(), tenant, custody.SigningKey{Version: version, Algorithm: alg}, []byte("x"))
+		wantError(t, "Sign with a later key", err, custody.ErrNoKey)
+	}
 	must(f.Seal(t.Context(), bystander, []byte("x"), nil))(t)
 
 	// A tenant made again under the same id has other keys.
@@ -98,8 +104,9 @@ func (f fixture) everything(ctx context.Context, tenant id.Tenant, sealed string
 	_, errs["Seal"] = f.Seal(ctx, tenant, []byte("x"), nil)
 	_, errs["Open"] = f.Open(ctx, tenant, sealed, nil)
 	_, errs["PublicKeys"] = f.PublicKeys(ctx, tenant)
-	_, errs["Rotate signing"] = f.Rotate(ctx, tenant, custody.Signing)
-	_, errs["Rotate sealing"] = f.Rotate(ctx, tenant, custody.Sealing)
+	_, errs["AddSigning"] = f.AddSigning(ctx, tenant, custody.SigningKey{Version: 2, Algorithm: custody.ES256})
+	_, errs["RotateSealing"] = f.RotateSealing(ctx, tenant)
+	_, errs["SealingVersion"] = f.SealingVersion(ctx, tenant)
 	return errs
 }
 
@@ -115,7 +122,7 @@ func testConcurrency(t *testing.T, f fixture) {
 			}
 		})
 	}
-	all.Go(func() { must(f.Rotate(t.Context(), tenant, custody.Sealing))(t) })
+	all.Go(func() { must(f.RotateSealing(t.Context(), tenant))(t) })
 	all.Wait()
 }
 

@@ -35,8 +35,11 @@ func testHMACVersions(t *testing.T, f fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if version := must(f.Rotate(t.Context(), tenant, custody.Sealing))(t); version != 2 {
-		t.Fatalf("Rotate = %d, want 2", version)
+	if version := must(f.RotateSealing(t.Context(), tenant))(t); version != 2 {
+		t.Fatalf("RotateSealing = %d, want 2", version)
+	}
+	if version := must(f.SealingVersion(t.Context(), tenant))(t); version != 2 {
+		t.Errorf("SealingVersion = %d, want 2", version)
 	}
 	fresh, used, err := f.HMAC(t.Context(), tenant, 0, []byte("x"))
 	if err != nil || used != 2 || bytes.Equal(old, fresh) {
@@ -73,7 +76,7 @@ func testSeal(t *testing.T, f fixture) {
 func testSealVersions(t *testing.T, f fixture) {
 	tenant := f.tenant(t, custody.ES256)
 	sealed := must(f.Seal(t.Context(), tenant, []byte("x"), nil))(t)
-	must(f.Rotate(t.Context(), tenant, custody.Sealing))(t)
+	must(f.RotateSealing(t.Context(), tenant))(t)
 	fresh := must(f.Seal(t.Context(), tenant, []byte("x"), nil))(t)
 	for _, s := range []string{sealed, fresh} {
 		if got := must(f.Open(t.Context(), tenant, s, nil))(t); string(got) != "x" {

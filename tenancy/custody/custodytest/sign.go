@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -70,22 +72,64 @@ func verify(t *testing.T, token string, k custody.PublicKey) {
 // publicKey is what every public key of the standard library is.
 type publicKey interface{ Equal(crypto.PublicKey) bool }
 
+// testSignVersions makes a second key of each algorithm, then one of each other algorithm: all go on signing.
 func testSignVersions(t *testing.T, f fixture) {
 	for _, alg := range algorithms {
 		t.Run(string(alg), func(t *testing.T) {
 			t.Parallel()
 			tenant := f.tenant(t, alg)
-			if version := must(f.Rotate(t.Context(), tenant, custody.Signing))(t); version != 2 {
-				t.Fatalf("Rotate = %d, want 2", version)
+			next := append([]custody.Algorithm{alg}, algorithms...)
+			for i, a := range next {
+				k := custody.SigningKey{Version: i + 2, Algorithm: a}
+				made := must(f.AddSigning(t.Context(), tenant, k))(t)
+				again := must(f.AddSigning(t.Context(), tenant, k))(t)
+				if made.Version != k.Version || made.Algorithm != a || again.KeyID() != made.KeyID() {
+					t.Fatalf("AddSigning(%+v) = %+v, and again %+v", k, made, again)
+				}
 			}
 			keys := must(f.PublicKeys(t.Context(), tenant))(t)
-			if len(keys) != 2 || keys[0].Version != 1 || keys[1].Version != 2 || keys[1].Algorithm != alg || keys[0].KeyID() == keys[1].KeyID() {
-				t.Fatalf("PublicKeys = %+v, want two keys, oldest first", keys)
+			if len(keys) != len(next)+1 {
+				t.Fatalf("PublicKeys = %+v, want %d", keys, len(next)+1)
 			}
-			for _, k := range keys {
+			for i, k := range keys {
+				if k.Version != i+1 || i > 0 && (k.Algorithm != next[i-1] || k.KeyID() == keys[i-1].KeyID()) {
+					t.Errorf("key %d is %+v", i, k)
+				}
 				verify(t, f.token(t.Context(), t, tenant, k), k)
 			}
 		})
+	}
+}
+
+func testAddSigningRefuses(t *testing.T, f fixture) {
+	tenant := f.tenant(t, custody.ES256)
+	for version, want := range map[int]error{-1: custody.ErrNoKey, 0: custody.ErrNoKey, 3: custody.ErrNoKey, 1 << 30: custody.ErrNoKey} {
+		_, err := f.AddSigning(t.Context(), tenant, custody.SigningKey{Version: version, Algorithm: custody.ES256})
+		wantError(t, "AddSigning out of turn", err, want)
+	}
+	_, err := f.AddSigning(t.Context(), tenant, custody.SigningKey{Version: 1, Algorithm: custody.EdDSA})
+	wantError(t, "AddSigning of a version there is", err, custody.ErrOtherAlgorithm)
+	if _, err := f.AddSigning(t.Context(), tenant, custody.SigningKey{Version: 2, Algorithm: "HS256"}); err == nil {
+		t.Error("AddSigning with HS256 succeeded")
+	}
+	if keys := must(f.PublicKeys(t.Context(), tenant))(t); len(keys) != 1 {
+		t.Errorf("what was refused left keys: %+v", keys)
+	}
+}
+
+// testAddSigningConcurrently: who race for a version get one key.
+func testAddSigningConcurrently(t *testing.T, f fixture) {
+	tenant := f.tenant(t, custody.ES256)
+	var all sync.WaitGroup
+	kids := make([]string, 8)
+	for i := range kids {
+		all.Go(func() {
+			kids[i] = must(f.AddSigning(t.Context(), tenant, custody.SigningKey{Version: 2, Algorithm: custody.EdDSA}))(t).KeyID()
+		})
+	}
+	all.Wait()
+	if slices.Sort(kids); kids[0] != kids[len(kids)-1] {
+		t.Errorf("one version is several keys: %v", kids)
 	}
 }
 
