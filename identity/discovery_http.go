@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -40,7 +41,7 @@ type metadataBody struct {
 
 // cacheable lets verifiers keep an answer for five minutes, the time a new key is published ahead of its first use is
 // measured in.
-const cacheable = "public, max-age=300"
+var cacheable = fmt.Sprintf("public, max-age=%d", int(tenancy.JWKSMaxAge/time.Second))
 
 // found is what discovery speaks of: a tenant, where it was asked, and the tenant's keys.
 type found struct {
@@ -69,7 +70,7 @@ func (d *Discovery) metadata(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", cacheable)
 	return rest.Respond(w, http.StatusOK, metadataBody{
 		Issuer: issuer, JWKSURI: issuer + "/.well-known/jwks.json", ResponseTypes: []string{}, GrantTypes: []string{},
-		SubjectTypes: []string{"public"}, Algorithms: []custody.Algorithm{f.keys.Active.Algorithm},
+		SubjectTypes: []string{"public"}, Algorithms: f.keys.Algorithms,
 		Claims: []string{"iss", "sub", "aud", "iat", "nbf", "exp", "jti", "sid", "tenant_id", "tenant_slug", "email", "email_verified",
 			"name", "roles", "amr", "acr", "auth_time"},
 	})

@@ -23,6 +23,10 @@ const (
 	maxTokenLength = 8 << 10          // bytes; ours are about one kilobyte
 )
 
+// LongestAccess is how long an access token may be good for here, whatever its tenant has set: the longest life there is to
+// choose, and the leeway given to clocks.
+const LongestAccess = tenancy.MaxAccessLife + clockLeeway
+
 // Claims is the content of an access token (RFC 9068 section 2.2), as far as it is ours.
 type Claims struct {
 	jwt.RegisteredClaims
@@ -52,9 +56,13 @@ func (k *Tokens) mint(ctx context.Context, t tenancy.Tenant, u User, s Session, 
 	if err != nil {
 		return "", time.Time{}, err
 	}
+	key, err := keys.Signer()
+	if err != nil {
+		return "", time.Time{}, err
+	}
 	issuer := k.Address.Issuer(t)
 	expires := earlier(now.Add(l.Access()), s.Expires).Truncate(time.Second).UTC()
-	token := jwt.NewWithClaims(jwt.GetSigningMethod(string(keys.Active.Algorithm)), Claims{
+	token := jwt.NewWithClaims(jwt.GetSigningMethod(string(key.Algorithm)), Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: issuer, Subject: u.ID.String(), Audience: append(jwt.ClaimStrings{issuer}, l.Audiences...), ID: rand.Text(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
@@ -62,12 +70,12 @@ func (k *Tokens) mint(ctx context.Context, t tenancy.Tenant, u User, s Session, 
 		Session: s.ID, Tenant: t.ID, TenantSlug: t.Slug, Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name,
 		Roles: u.Roles, AMR: s.AMR, ACR: s.ACR, AuthTime: jwt.NewNumericDate(s.AuthTime),
 	})
-	token.Header["typ"], token.Header["kid"] = accessType, keys.Active.KID
+	token.Header["typ"], token.Header["kid"] = accessType, key.KID
 	input, err := token.SigningString()
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	signature, err := k.Signer.Sign(ctx, t.ID, keys.Active.SigningKey, []byte(input))
+	signature, err := k.Signer.Sign(ctx, t.ID, key.SigningKey, []byte(input))
 	if err != nil {
 		return "", time.Time{}, tenancy.KeysError(err)
 	}

@@ -29,7 +29,7 @@ func updateTenant(ctx context.Context, tx provisionTx, t id.Tenant, c Change, no
 }
 
 // platformID is the platform tenant, or zero where there is none yet.
-func platformID(ctx context.Context, tx provisionTx) (t id.Tenant, err error) {
+func platformID(ctx context.Context, tx querier) (t id.Tenant, err error) {
 	err = tx.QueryRow(ctx, `select id from tenants where is_master and state <> 'provisioning'`).Scan(&t)
 	return t, OrNone(err)
 }

@@ -6,15 +6,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
 )
 
-// Keys are a tenant's signing keys as the public may know them.
+// Keys are a tenant's signing keys as the public may know them: those that are published, active or retiring.
 type Keys struct {
-	Active ActiveKey
+	Active ActiveKey                  // zero between the revocation of a key and the making of the next; see Signer
 	Public map[string]VerificationKey // by kid, the active one included
 	JWKS   json.RawMessage            // RFC 7517 section 5
+	// Algorithms are those of Public, the active key's first.
+	Algorithms []custody.Algorithm
 }
 
 // ActiveKey is the key new tokens are signed with.
@@ -29,23 +33,55 @@ type VerificationKey struct {
 	Key       crypto.PublicKey
 }
 
+// Signer is the key to sign with now. 503 while there is none: the active one was revoked while custody could not make
+// another.
+func (k *Keys) Signer() (ActiveKey, error) {
+	if k.Active.KID == "" {
+		return ActiveKey{}, problem.Unavailable(2*time.Second, errors.New("tenancy: the tenant's signing key was revoked, and there is no other yet"))
+	}
+	return k.Active, nil
+}
+
 // Keyring knows the public keys of tenants. They are read from the tenant's schema, so discovery, JWKS and the check
 // of a token need no Vault.
+//
+// Keys are read again when a change of them is announced, and every half a minute: a revoked key must be dead everywhere
+// within a minute, also at a replica to which an announcement got lost.
 type Keyring struct {
 	db *DB
 	*PerTenant[*Keys]
 }
 
+// keyringTrust is how long what was read of a tenant's keys is used.
+const keyringTrust = 30 * time.Second
+
 // NewKeyring makes a Keyring.
-func NewKeyring(db *DB) *Keyring {
+func NewKeyring(db *DB, now func() time.Time) *Keyring {
 	k := &Keyring{db: db}
-	k.PerTenant = NewPerTenant(k.read)
+	k.PerTenant = NewPerTenant(k.read).Within(keyringTrust, now)
 	return k
 }
 
+func (k *Keyring) all(ctx context.Context, t Tenant) (stored signingKeys, err error) {
+	err = k.db.InBatch(ctx, t, func(b *Batch) { readSigningKeys(b, &stored) })
+	return stored, err
+}
+
+// History is every key the tenant ever signed with, as JWKs, oldest first.
+func (k *Keyring) History(ctx context.Context, t Tenant) ([]json.RawMessage, error) {
+	stored, err := k.all(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	jwks := make([]json.RawMessage, len(stored))
+	for i, s := range stored {
+		jwks[i] = json.RawMessage(s.JWK)
+	}
+	return jwks, nil
+}
+
 func (k *Keyring) read(ctx context.Context, t Tenant) (*Keys, error) {
-	var stored []storedKey
-	err := k.db.InBatch(ctx, t, func(b *Batch) { readSigningKeys(b, &stored) })
+	stored, err := k.all(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +90,9 @@ func (k *Keyring) read(ctx context.Context, t Tenant) (*Keys, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}{[]json.RawMessage{}}
 	for _, s := range stored {
+		if !s.State.told() {
+			continue
+		}
 		kid, alg, public, err := custody.ParseJWK([]byte(s.JWK))
 		if err != nil {
 			return nil, fmt.Errorf("tenancy: stored key %s of %s: %w", s.KID, t.ID, err)
@@ -63,13 +102,26 @@ func (k *Keyring) read(ctx context.Context, t Tenant) (*Keys, error) {
 		}
 		keys.Public[kid] = VerificationKey{alg, public}
 		set.Keys = append(set.Keys, json.RawMessage(s.JWK))
-		if s.Active {
+		if s.State == KeyActive {
 			keys.Active = ActiveKey{kid, custody.SigningKey{Version: s.Version, Algorithm: alg}}
 		}
 	}
-	if keys.Active.KID == "" {
-		return nil, errors.New("tenancy: tenant " + t.ID.String() + " has no active signing key")
-	}
+	keys.Algorithms = algorithmsOf(keys)
 	keys.JWKS, err = json.Marshal(set)
 	return keys, err
+}
+
+func algorithmsOf(keys *Keys) []custody.Algorithm {
+	all := []custody.Algorithm{}
+	there := map[custody.Algorithm]bool{keys.Active.Algorithm: keys.Active.KID != ""}
+	for _, k := range keys.Public {
+		there[k.Algorithm] = true
+	}
+	for _, a := range []custody.Algorithm{keys.Active.Algorithm, custody.ES256, custody.EdDSA, custody.RS256} {
+		if there[a] {
+			all = append(all, a)
+			delete(there, a)
+		}
+	}
+	return all
 }

@@ -49,7 +49,7 @@ func everything(t *testing.T, p *platform, tenant Tenant) map[string]func() erro
 		"Ready":       func() error { return p.db.Ready(ctx) },
 		"Create":      func() error { _, err := p.provision.Create(ctx, wanted()); return err },
 		"Update":      func() error { name := "New"; return p.provision.Update(ctx, tenant.ID, Change{Name: &name}) },
-		"Keyring":     func() error { _, err := NewKeyring(p.db).Of(ctx, tenant); return err },
+		"Keyring":     func() error { _, err := NewKeyring(p.db, p.clock.now).Of(ctx, tenant); return err },
 		"Repeat": func() error {
 			_, err := p.repeat.Create(ctx, tenant, Operation{Name: "POST /test", Key: string(newSlug())}, func(context.Context) (any, func(context.Context, Tx) error, error) {
 				return "x", func(context.Context, Tx) error { return nil }, nil

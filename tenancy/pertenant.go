@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"strconv"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
@@ -22,16 +23,29 @@ type PerTenant[V any] struct {
 	read   func(context.Context, Tenant) (V, error)
 	cache  *lru.Cache[id.Tenant, stamped[V]]
 	flight singleflight.Group
+	within time.Duration // zero: a value is good as long as its record
+	now    func() time.Time
 }
 
 type stamped[V any] struct {
 	stamp int64
 	value V
+	read  time.Time
 }
 
 // NewPerTenant makes a PerTenant of a function that reads the value.
 func NewPerTenant[V any](read func(context.Context, Tenant) (V, error)) *PerTenant[V] {
-	return &PerTenant[V]{read: read, cache: newLRU[id.Tenant, stamped[V]](rememberedTenants, nil)}
+	return &PerTenant[V]{read: read, cache: newLRU[id.Tenant, stamped[V]](rememberedTenants, nil), now: time.Now}
+}
+
+// Within bounds besides how long a value is used, for what must end in time whatever becomes of an announcement.
+func (p *PerTenant[V]) Within(d time.Duration, now func() time.Time) *PerTenant[V] {
+	p.within, p.now = d, now
+	return p
+}
+
+func (p *PerTenant[V]) fresh(s stamped[V], t Tenant) bool {
+	return s.stamp == t.stamp && (p.within == 0 || p.now().Sub(s.read) < p.within)
 }
 
 // Of is the value of a tenant. It is shared and must not be changed.
@@ -39,13 +53,14 @@ func (p *PerTenant[V]) Of(ctx context.Context, t Tenant) (V, error) {
 	if t.stamp == 0 { // not from the directory's memory: a record nobody would tell us the end of
 		return p.read(ctx, t)
 	}
-	if s, ok := p.cache.Get(t.ID); ok && s.stamp == t.stamp {
+	if s, ok := p.cache.Get(t.ID); ok && p.fresh(s, t) {
 		return s.value, nil
 	}
 	v, err, _ := p.flight.Do(t.ID.String()+" "+strconv.FormatInt(t.stamp, 36), func() (any, error) {
+		began := p.now()
 		v, err := p.read(context.WithoutCancel(ctx), t)
 		if err == nil {
-			p.cache.Add(t.ID, stamped[V]{t.stamp, v})
+			p.cache.Add(t.ID, stamped[V]{t.stamp, v, began})
 		}
 		return v, err
 	})

@@ -225,8 +225,11 @@ func (p *Provisioner) build(ctx context.Context, t Tenant, public []custody.Publ
 			if err != nil {
 				return err
 			}
-			stored := storedKey{KID: k.KeyID(), Version: k.Version, Algorithm: k.Algorithm, JWK: string(jwk), Active: i == len(public)-1}
-			if err := addSigningKey(ctx, tx, stored, t.CreatedAt); err != nil {
+			stored := SigningKeyRecord{KID: k.KeyID(), Version: k.Version, Algorithm: k.Algorithm, JWK: string(jwk), State: KeyRetired, CreatedAt: t.CreatedAt}
+			if i == len(public)-1 {
+				stored.State = KeyActive
+			}
+			if _, err := addSigningKey(ctx, tx, stored); err != nil {
 				return err
 			}
 		}

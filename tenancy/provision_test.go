@@ -92,7 +92,7 @@ func TestATenantIsMadeWhole(t *testing.T) {
 		if seen.State != Active || seen.PrimaryDomain != Host(w.Slug)+".tenants.example" || seen.SigningAlgorithm != want || seen.SchemaVersion != migrations.LatestTenant {
 			t.Errorf("found %+v", seen)
 		}
-		keys, err := NewKeyring(p.db).Of(t.Context(), seen)
+		keys, err := NewKeyring(p.db, p.clock.now).Of(t.Context(), seen)
 		check(t, err)
 		if len(keys.Public) != 1 || keys.Active.Algorithm != want || keys.Active.Version != 1 {
 			t.Errorf("its keys are %+v", keys)

@@ -37,6 +37,8 @@ type config struct {
 	VaultProvisioner custody.VaultLogin
 	SoftwareCustody  string // a directory; gatehouse dev and the commands run beside it
 
+	KeyRotationDays int32 // 0: keys are not replaced by themselves
+
 	Mail mailConfig
 
 	BreachFilter         string // a file

@@ -10,7 +10,15 @@ import (
 )
 
 func keyCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "key", Short: "Make API keys"}
+	c := &cobra.Command{
+		Use: "key", Short: "Make API keys; list, rotate and revoke signing keys",
+		Long: "Make API keys (create); list, rotate and revoke a tenant's signing keys.",
+	}
+	c.AddCommand(keyCreate(p), keyList(p), keyRotate(p), keyRevoke(p))
+	return c
+}
+
+func keyCreate(p process) *cobra.Command {
 	create := &cobra.Command{Use: "create SLUG", Short: "Make an API key of a tenant and print it, once", Args: exactly(1)}
 	var name string
 	var scopes []string
@@ -32,6 +40,5 @@ func keyCommand(p process) *cobra.Command {
 		}
 		return err
 	})
-	c.AddCommand(create)
-	return c
+	return create
 }

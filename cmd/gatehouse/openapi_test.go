@@ -330,7 +330,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		"settings": d.decisions,
 		"mail":     d.mail,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
-		"audit log": d.auditLog, "import": d.imports,
+		"audit log": d.auditLog, "import": d.imports, "signing keys": d.signingKeys,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); part(t, tp) })
 	}

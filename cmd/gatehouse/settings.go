@@ -94,6 +94,9 @@ var settings = []setting{
 	{name: "VAULT_PROVISIONER_KUBERNETES_ROLE", doc: "Provisioning role of Vault's Kubernetes login.",
 		set: func(c *config, s string) error { c.VaultProvisioner.KubernetesRole = s; return nil }},
 
+	{name: "KEY_ROTATION_DAYS", fallback: "90", doc: "Age at which a tenant's signing key is replaced by a new one, from 0 to 3650 days; tenants are spread over the last tenth of it. 0: only on request.",
+		set: func(c *config, s string) (err error) { c.KeyRotationDays, err = parseCount(s, 0, 3650); return err }},
+
 	{name: "SMTP_URL", doc: "Server that mails are handed to: smtp://USER@HOST:PORT with STARTTLS, or smtps:// with TLS from the start. Without one, mails wait.",
 		set: func(c *config, s string) error { return parseMailServer(s, &c.Mail.Server) }},
 	{name: "SMTP_PASSWORD", secret: true, doc: "Password of the user in SMTP_URL.",

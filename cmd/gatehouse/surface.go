@@ -38,6 +38,8 @@ func (p *platform) handler(h *health) http.Handler {
 
 	(&tenancy.Platform{Provisioner: p.provision, Directory: p.directory, Repeat: p.repeat, CheckEmail: canonicalEmail}).Mount(r, p.guard)
 
+	(&tenancy.PlatformKeys{Rotator: p.rotator, Directory: p.directory}).Mount(r, p.guard)
+
 	return rest.Middleware(rest.Options{
 		Log: p.log, HTTPS: p.config.Address.Secure(), TrustedProxies: p.config.TrustedProxies,
 	})(tenancy.PathPrefix(p.settings.CORS(p.front)(r)))

@@ -41,6 +41,7 @@ type platform struct {
 	repeat     *tenancy.Repeat
 	domains    *tenancy.Domains
 	provision  *tenancy.Provisioner
+	rotator    *tenancy.Rotator
 	settings   *tenantsettings.Store
 	throttle   *guessing.Throttle
 	factors    *mfa.Factors
@@ -92,7 +93,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.db = tenancy.NewDB(tenancy.DBOptions{Control: serving[c.Database], Tenants: serving})
 	p.directory = tenancy.NewDirectory(tenancy.DirectoryOptions{DB: p.db, Now: now})
 	p.front = tenancy.Front{Resolver: tenancy.NewResolver(p.directory, c.Address), Trusted: c.TrustedProxies}
-	p.keyring = tenancy.NewKeyring(p.db)
+	p.keyring = tenancy.NewKeyring(p.db, now)
 	p.repeat = tenancy.NewRepeat(p.db, p.custodian, now)
 	p.audit = &audit.Log{DB: p.db, Keyring: p.keyring, Signer: p.custodian, Now: now}
 	p.outbox = &tenancy.Outbox{DB: p.db, Directory: p.directory, Ledger: audit.Ledger{}, Log: log}
@@ -101,6 +102,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 		Database: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
 		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
 	})
+	p.rotator = tenancy.NewRotator(tenancy.RotatorOptions{DB: p.db, Directory: p.directory, Control: provisioning, Keys: p.keymaster, Outbox: p.outbox,
+		Times: tenancy.NewKeyTimes(identity.LongestAccess, time.Duration(c.KeyRotationDays)*24*time.Hour), Now: now, Log: log})
 	p.domains = tenancy.NewDomains(p.domainOptions(now))
 
 	// identity: who is asking?
@@ -227,6 +230,7 @@ func (p *platform) start(ctx context.Context) {
 		p.background.Go(func() { work(ctx, jobs) })
 	}
 	p.background.Go(func() { p.outbox.Run(ctx) })
+	p.background.Go(func() { p.rotator.Run(ctx) })
 	if !p.config.unsealed {
 		p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })
 	}

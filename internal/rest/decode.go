@@ -43,6 +43,19 @@ func DecodeInto[T any](r *http.Request, v *T) error {
 	})
 }
 
+// DecodeOptional is Decode for an operation whose body may be left out: no body is an empty JSON object.
+func DecodeOptional[T any](r *http.Request) (v T, err error) {
+	err = readBody(r, func(data []byte) error {
+		if len(data) == 0 {
+			data = []byte("{}")
+		} else if err := jsonOnly(r.Header); err != nil {
+			return err
+		}
+		return merge(strictjson.Decode(data, &v), &v)
+	})
+	return v, err
+}
+
 // NoBody is Decode for an operation that takes nothing: no body at all, or an empty JSON object.
 func NoBody(r *http.Request) error {
 	return readBody(r, func(data []byte) error {

@@ -50,6 +50,13 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 	"api_key.created": "an API key was made; scopes says what it may do",
 	"api_key.revoked": "an API key was ended",
 
+	"signing_key.rotate_requested": "somebody of the platform asked for a new signing key of a tenant; algorithm says of which kind, if another",
+	"signing_key.revoke_requested": "somebody of the platform asked for the end of a signing key of a tenant; kid says of which",
+	"signing_key.published":        "a new signing key is told to verifiers and not used yet; algorithm says of what kind",
+	"signing_key.activated":        "a signing key is used from now on, and the one before signs no more",
+	"signing_key.retired":          "a signing key is not told to verifiers any more: what it signed has expired",
+	"signing_key.revoked":          "a signing key was ended at once, and with it every access token it signed",
+
 	"settings.changed": "the tenant decided otherwise; members says about what",
 
 	"mail.undeliverable": "a mail to a user was given up; kind says what it was about, reason why",

@@ -32,15 +32,11 @@ func (l *Log) Prepare(ctx context.Context, t tenancy.Tenant, from, to time.Time)
 	if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { findPiece(b, from, to, &p) }); err != nil {
 		return nil, err
 	}
-	keys, err := l.Keyring.Of(ctx, t)
+	keys, err := l.Keyring.History(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	var set struct{ Keys []json.RawMessage }
-	if err := json.Unmarshal(keys.JWKS, &set); err != nil {
-		return nil, err
-	}
-	e := &Export{log: l, tenant: t, keys: set.Keys, last: p.last,
+	e := &Export{log: l, tenant: t, keys: keys, last: p.last,
 		header: headerLine{kindHeader, fileFormat, t.ID, p.first, p.before, now.Truncate(time.Second)}}
 	if !p.sealed {
 		e.closing, err = l.sign(ctx, t, Seal{Tenant: t.ID, Seq: p.last.Seq, Hash: p.last.Hash, Sealed: now.Truncate(time.Second)})

@@ -42,11 +42,15 @@ func (l *Log) sign(ctx context.Context, t tenancy.Tenant, s Seal) (string, error
 	if err != nil {
 		return "", err
 	}
-	input, err := signingInput(sealHeader{string(keys.Active.Algorithm), keys.Active.KID, sealType}, s)
+	key, err := keys.Signer()
 	if err != nil {
 		return "", err
 	}
-	signature, err := l.Signer.Sign(ctx, t.ID, keys.Active.SigningKey, []byte(input))
+	input, err := signingInput(sealHeader{string(key.Algorithm), key.KID, sealType}, s)
+	if err != nil {
+		return "", err
+	}
+	signature, err := l.Signer.Sign(ctx, t.ID, key.SigningKey, []byte(input))
 	if err != nil {
 		return "", tenancy.KeysError(err)
 	}

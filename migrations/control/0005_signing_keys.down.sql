@@ -1,0 +1,2 @@
+drop table key_requests;
+drop table key_steps;
