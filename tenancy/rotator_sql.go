@@ -64,7 +64,11 @@ func (r *Rotator) note(ctx context.Context, t id.Tenant, was, at time.Time) (not
 			statement, args = `insert into key_steps (tenant_id, due_at) values ($1, $2) on conflict do nothing`, args[:2]
 		}
 		tag, err := tx.Exec(ctx, statement, args...)
-		noted = tag.RowsAffected() == 1
+		if noted = tag.RowsAffected() == 1; err != nil || !noted {
+			return err
+		}
+		// Whoever listens does so at the directory's database, and the keys may be in another.
+		_, err = tx.Exec(ctx, `select pg_notify('gatehouse_directory', $1)`, t.String())
 		return err
 	})
 	return noted, err

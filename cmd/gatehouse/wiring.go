@@ -102,7 +102,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 		Database: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
 		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
 	})
-	p.rotator = tenancy.NewRotator(tenancy.RotatorOptions{DB: p.db, Directory: p.directory, Control: provisioning, Keys: p.keymaster, Outbox: p.outbox,
+	p.rotator = tenancy.NewRotator(tenancy.RotatorOptions{DB: p.db, Directory: p.directory, Control: provisioning[c.Database], Keys: p.keymaster, Outbox: p.outbox,
 		Times: tenancy.NewKeyTimes(identity.LongestAccess, time.Duration(c.KeyRotationDays)*24*time.Hour), Now: now, Log: log})
 	p.domains = tenancy.NewDomains(p.domainOptions(now))
 
