@@ -113,6 +113,8 @@ func (r *Rotator) Revoke(ctx context.Context, t Tenant, by Actor, kid string) (*
 	return signingKeys(keys).byKID(kid), err
 }
 
+var asked = map[string]Action{"rotate": "signing_key.rotate_requested", "revoke": "signing_key.revoke_requested"}
+
 // fulfil writes a request down, with who asked in the platform's log, and then does it. What it leaves undone, whichever replica
 // comes next does.
 func (r *Rotator) fulfil(ctx context.Context, t Tenant, by Actor, q keyRequest) error {
@@ -132,7 +134,7 @@ func (r *Rotator) fulfil(ctx context.Context, t Tenant, by Actor, q keyRequest) 
 		if err != nil || platform.IsZero() {
 			return err
 		}
-		e := Event{Action: Action("signing_key." + q.kind + "_requested"), Actor: by, ResourceType: "tenant", ResourceID: t.ID.String(), At: q.at}
+		e := Event{Action: asked[q.kind], Actor: by, ResourceType: "tenant", ResourceID: t.ID.String(), At: q.at}
 		if q.kid != "" {
 			e = e.With("kid", q.kid)
 		}
