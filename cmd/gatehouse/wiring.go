@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -74,11 +73,11 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	if err := p.openCustody(); err != nil {
 		return nil, err
 	}
-	patience, gate, callPatience := identity.DefaultPatience, fairshare.Options{}, time.Second/2
+	patience, gate, callPatience := identity.DefaultPatience, fairshare.Options{Slots: cores()}, time.Second/2
 	if c.patient {
 		patience, gate.MaxWait, callPatience = time.Minute, time.Minute, time.Minute
 	}
-	p.custodian = custody.Share(p.custodian, 8*runtime.GOMAXPROCS(0), callPatience)
+	p.custodian = custody.Share(p.custodian, 8*cores(), callPatience)
 	serving, provisioning, err := p.openDatabases(ctx)
 	if err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ type plan struct {
 
 	imports []int // lines
 	calm    int   // logins of a person, in quiet and under a spray
+
+	fairOthers, fairRounds int
+	fairFor                time.Duration // of a round
 }
 
 var full = plan{
@@ -39,6 +42,8 @@ var full = plan{
 	refreshTenants: 8, refreshes: 800, refreshRounds: 7, refreshClients: []int{1, 4, 16},
 	imports: []int{10_000, 100_000},
 	calm:    200,
+
+	fairOthers: 3, fairRounds: 3, fairFor: 8 * time.Second,
 }
 
 var small = plan{
@@ -50,6 +55,8 @@ var small = plan{
 	refreshTenants: 4, refreshes: 200, refreshRounds: 2, refreshClients: []int{1, 4, 16},
 	imports: []int{1000, 5000},
 	calm:    30,
+
+	fairOthers: 3, fairRounds: 1, fairFor: 4 * time.Second,
 }
 
 // bench is one run.
@@ -78,6 +85,7 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 		{"refresh", b.measureRefreshes},
 		{"import", b.measureImports},
 		{"spray", b.measureSpray},
+		{"fair", b.measureFair},
 		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},
 	} {
 		if only != "" && only != part.name {

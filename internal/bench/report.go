@@ -20,6 +20,7 @@ type report struct {
 	Refreshes []factorFigures  `json:"refreshes"`
 	Imports   []importFigures  `json:"imports"`
 	Spray     *sprayFigures    `json:"spray,omitempty"`
+	Fair      *fairFigures     `json:"fair,omitempty"`
 	Goals     []goal           `json:"goals"`
 }
 

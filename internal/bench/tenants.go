@@ -37,7 +37,7 @@ func (s *stack) newTenant(ctx context.Context, r *replica, number int, once stri
 func (t *tenant) newUser(ctx context.Context, r *replica) error {
 	email := "somebody@" + t.slug + ".example"
 	t.login = fmt.Appendf(nil, `{"email":%q,"password":%q}`, email, password)
-	return ask(ctx, call{method: http.MethodPost, url: r.url + "/v1/users", host: t.host, key: t.key, once: "user"},
+	return ask(ctx, call{method: http.MethodPost, url: r.url + "/v1/users", host: t.host, key: t.key, once: t.slug},
 		map[string]any{"email": email, "name": "Somebody", "password": password, "email_verified": true}, http.StatusCreated, nil)
 }
 
