@@ -42,6 +42,13 @@ func (db ProvisioningDB) inTx(ctx context.Context, fn func(context.Context, prov
 	return classify(ctx, commit(ctx, conn))
 }
 
+// answers reports whether the database is there.
+func (db ProvisioningDB) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return classify(ctx, db.pool.Ping(ctx))
+}
+
 // begin is what shows whether the server is there at all, so it is bounded like a request; what follows may take longer,
 // for making a schema is a lot of work.
 func (db ProvisioningDB) begin(ctx context.Context) (*pgxpool.Conn, error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -54,17 +55,22 @@ func assemble(t testing.TB, in tenancytest.Installation) *platform {
 	p.pool = openPool(t, p.RuntimeURL, 8)
 	p.db = NewDB(DBOptions{Control: p.pool, Tenants: map[string]*Pool{testDatabase: p.pool}})
 	p.directory = NewDirectory(DirectoryOptions{DB: p.db})
-	provisioner, err := NewProvisioningPool(t.Context(), p.ProvisionerURL, 4)
-	check(t, err)
-	t.Cleanup(provisioner.Close)
-	p.provisioning = NewProvisioningDB(provisioner, p.pool.User())
+	p.provisioning = NewProvisioningDB(provisioningPool(t, p.ProvisionerURL, 4), p.pool.User())
 	p.runtime = openVault(t, p.Runtime)
 	p.repeat = NewRepeat(p.db, p.runtime, p.clock.now)
-	p.options = ProvisionerOptions{Control: p.provisioning, Placements: map[string]ProvisioningDB{testDatabase: p.provisioning},
-		Database: testDatabase, Region: "here", Keys: openVault(t, p.Provisioner), Furnisher: furnisher{}, DomainSuffix: "tenants.example",
+	p.options = ProvisionerOptions{Control: p.provisioning, Placements: map[string]Placement{testDatabase: {p.provisioning, 1000}},
+		Home: testDatabase, Region: "here", Keys: openVault(t, p.Provisioner), Furnisher: furnisher{}, DomainSuffix: "tenants.example",
 		Now: p.clock.now, Log: slog.New(slog.DiscardHandler)}
 	p.provision = NewProvisioner(p.options)
 	return p
+}
+
+func provisioningPool(t testing.TB, to string, size int32) *pgxpool.Pool {
+	t.Helper()
+	pool, err := NewProvisioningPool(t.Context(), to, size)
+	check(t, err)
+	t.Cleanup(pool.Close)
+	return pool
 }
 
 func openPool(t testing.TB, to string, size int32) *Pool {

@@ -16,7 +16,7 @@ import (
 
 // Provisioner makes tenants. A tenant is made in four steps, each of which may be repeated by anyone:
 //
-//  1. reserve   one transaction in the directory: the record (state provisioning), its slug, its first domain
+//  1. reserve   one transaction in the directory: the record (state provisioning), its place, its slug, its first domain
 //  2. keys      signing and sealing key in custody
 //  3. schema    one transaction in the tenant's database: role, schema, tables, public keys, what identity furnishes
 //  4. activate  one statement in the directory; only now does anybody else see the tenant
@@ -29,9 +29,9 @@ type Provisioner struct {
 
 // ProvisionerOptions configures NewProvisioner.
 type ProvisionerOptions struct {
-	Control      ProvisioningDB            // holds the directory
-	Placements   map[string]ProvisioningDB // the databases tenants can be put into, by name
-	Database     string                    // the placement of new tenants
+	Control      ProvisioningDB       // holds the directory
+	Placements   map[string]Placement // the databases tenants can be put into, by name
+	Home         string               // the name of the one that holds the directory
 	Region       string
 	Keys         custody.Keymaster
 	Furnisher    Furnisher
@@ -78,7 +78,7 @@ type Created struct {
 
 // Create makes a tenant and returns when it is usable. Wanted: Slug, Name, Locale, SigningAlgorithm, and if there is to
 // be an owner OwnerEmail and OwnerName; Database may name a placement. Errors: 409 slug_taken, 400 for a placement that
-// is not configured, 503 while a dependency is down.
+// is not configured, 503 while a dependency is down, 503 capacity_exhausted where there is no room.
 func (p *Provisioner) Create(ctx context.Context, wanted Tenant) (Created, error) {
 	return p.create(ctx, Actor{Type: ByOperator}, wanted, unfiled)
 }
@@ -121,7 +121,10 @@ func (p *Provisioner) reserveWithDomain(ctx context.Context, by Actor, c *Create
 		if err != nil {
 			return nil, err
 		}
-		err = p.reserve(ctx, by, c.Tenant, blueprint, answer)
+		database, err := p.reserve(ctx, by, c.Tenant, blueprint, answer)
+		if err == nil {
+			c.Tenant.Database = database
+		}
 		if !errors.Is(err, errDomainTaken) {
 			return answer, err
 		}
@@ -136,7 +139,6 @@ func (p *Provisioner) plan(wanted Tenant) (Created, string, error) {
 	t.ID, t.State = id.NewTenant(), Active
 	t.CreatedAt = p.Now().UTC().Truncate(time.Microsecond) // what Postgres keeps
 	t.UpdatedAt = t.CreatedAt
-	t.Database = cmp.Or(t.Database, p.Database)
 	t.Region = cmp.Or(t.Region, p.Region)
 	t.SigningAlgorithm = cmp.Or(t.SigningAlgorithm, custody.Default)
 	t.SchemaVersion = migrations.LatestTenant
@@ -148,10 +150,10 @@ func (p *Provisioner) plan(wanted Tenant) (Created, string, error) {
 	return Created{t, plan.AdminKey}, plan.Blueprint, nil
 }
 
-// misplaced says what is wrong with where a tenant is wanted; a place not named is this installation's own.
+// misplaced says what is wrong with where a tenant is wanted; a place not named will be found.
 func (p *Provisioner) misplaced(database, region string) map[string]string {
 	bad := map[string]string{}
-	if _, ok := p.Placements[cmp.Or(database, p.Database)]; !ok {
+	if _, ok := p.Placements[database]; !ok && database != "" {
 		bad["database"] = "is not a configured database"
 	}
 	if cmp.Or(region, p.Region) != p.Region {

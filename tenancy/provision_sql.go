@@ -58,10 +58,12 @@ func schemaVersion(ctx context.Context, c provisionTx, name string) (version int
 	return version, err
 }
 
-// reserve records the tenant as being provisioned, with its first domain and, if there is one, the answer kept for
-// repetition. Errors: errNotFirst, errDomainTaken, 409 slug_taken.
-func (p *Provisioner) reserve(ctx context.Context, by Actor, t Tenant, blueprint string, answer *filed) error {
-	return p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
+// reserve records the tenant as being provisioned, in a database that has room, with its first domain and, if there is one,
+// the answer kept for repetition. It says which database. Errors: errNotFirst, errDomainTaken, 409 slug_taken, and those of
+// choose.
+func (p *Provisioner) reserve(ctx context.Context, by Actor, t Tenant, blueprint string, answer *filed) (database string, err error) {
+	away := p.away(ctx)
+	err = p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
 		if answer != nil {
 			earlier, err := claimAnswer(ctx, c, answer.slot, answer.sealed)
 			if err != nil {
@@ -71,15 +73,11 @@ func (p *Provisioner) reserve(ctx context.Context, by Actor, t Tenant, blueprint
 				return errNotFirst
 			}
 		}
-		_, err := c.Exec(ctx, `insert into tenants (id, slug, name, locale, region, database, state, is_master, signing_algorithm,
-			owner_email, owner_name, owner_user_id, schema_version, blueprint, created_at, updated_at)
-			values ($1, $2, $3, $4, $5, $6, 'provisioning', $7, $8, nullif($9, ''), nullif($10, ''), $11, 0, $12, $13, $13)`,
-			t.ID, t.Slug, t.Name, t.Locale, t.Region, t.Database, t.Master, t.SigningAlgorithm,
-			t.OwnerEmail, t.OwnerName, t.OwnerID, blueprint, t.CreatedAt)
-		if Violates(err, "tenants_slug_key") {
-			return slugTaken().With(err)
+		if database, err = p.place(ctx, c, t, away); err != nil {
+			return err
 		}
-		if err != nil {
+		t.Database = database
+		if err := insertTenant(ctx, c, t, blueprint); err != nil {
 			return err
 		}
 		if err := p.tellOfMaking(ctx, c, by, t); err != nil || t.PrimaryDomain == "" {
@@ -93,6 +91,19 @@ func (p *Provisioner) reserve(ctx context.Context, by Actor, t Tenant, blueprint
 		}
 		return err
 	})
+	return database, err
+}
+
+func insertTenant(ctx context.Context, c provisionTx, t Tenant, blueprint string) error {
+	_, err := c.Exec(ctx, `insert into tenants (id, slug, name, locale, region, database, state, is_master, signing_algorithm,
+		owner_email, owner_name, owner_user_id, schema_version, blueprint, created_at, updated_at)
+		values ($1, $2, $3, $4, $5, $6, 'provisioning', $7, $8, nullif($9, ''), nullif($10, ''), $11, 0, $12, $13, $13)`,
+		t.ID, t.Slug, t.Name, t.Locale, t.Region, t.Database, t.Master, t.SigningAlgorithm,
+		t.OwnerEmail, t.OwnerName, t.OwnerID, blueprint, t.CreatedAt)
+	if Violates(err, "tenants_slug_key") {
+		return slugTaken().With(err)
+	}
+	return err
 }
 
 // freeDomain is the domain that a new tenant is given, or "" where none is given or the name is held.

@@ -53,6 +53,7 @@ func TestOperatorsCommands(t *testing.T) {
 	refuses(`slug "in" must be 3 to 40 characters`, "", "tenant", "create", "in")
 	refuses(`slug "admin" is reserved`, "", "tenant", "create", "admin")
 	refuses("owner-email must be an e-mail address", "", "tenant", "create", "other", "--owner-email", "nobody")
+	refuses("database is not a configured database", "", "tenant", "create", "other", "--database", "shared-2")
 	refuses(`algorithm "none" must be`, "", "tenant", "create", "other", "--algorithm", "none")
 	refuses("name must not hold control characters", "", "tenant", "create", "other", "--name", "a\nb")
 	refuses("wanted is: gatehouse tenant create SLUG", "", "tenant", "create")

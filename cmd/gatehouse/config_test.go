@@ -274,7 +274,7 @@ func TestConfigurationPage(t *testing.T) {
 			t.Errorf("the help lists %s %d times", s.env(), n)
 		}
 		flags := strings.Count(help.String(), "  --"+s.flag()+"  ") + strings.Count(help.String(), "  --"+s.flag()+"\n")
-		if want := map[bool]int{true: 0, false: 1}[s.secret]; flags != want {
+		if want := map[bool]int{true: 1, false: 0}[s.flagged()]; flags != want {
 			t.Errorf("the help lists --%s %d times, want %d", s.flag(), flags, want)
 		}
 	}
@@ -306,6 +306,8 @@ func settingsTable() string {
 		flag, fallback := "`--"+s.flag()+"`", s.fallback
 		if s.secret {
 			flag = "none: secret"
+		} else if s.flagless {
+			flag = "none"
 		}
 		if s.required {
 			fallback = "**required**"

@@ -325,7 +325,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	d, tp := describe(t), sharedPlatform(t)
 	t.Cleanup(func() { d.checkAllSeen(t) }) // runs when all parts are done
 	for name, part := range map[string]func(*testing.T, *testPlatform){
-		"every operation": d.everyOperation, "outage": d.outage, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
+		"every operation": d.everyOperation, "outage": d.outage, "a full fleet": d.full, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
 		"sessions": d.sessions, "guessing": d.guessing, "links": d.links,
 		"settings": d.decisions,
 		"mail":     d.mail,
@@ -468,6 +468,14 @@ func (d *description) outage(t *testing.T, _ *testPlatform) {
 		rq := o.example()
 		rq.host = "unheard-of.localhost"
 		d.try(t, tp, rq).want(t, 503, "unavailable")
+	}
+}
+
+// full asks for a tenant where no database has room for one, without and with the name of a database.
+func (d *description) full(t *testing.T, _ *testPlatform) {
+	tp := startOn(t, tenancytest.Install(t), func(c *config) { c.DatabaseCapacity = 1 }) // the platform's own tenant fills it
+	for _, body := range []jsonBody{{"name": "Acme", "slug": "acme"}, {"name": "Acme", "slug": "acme", "database": "shared-1"}} {
+		d.try(t, tp, asKey("", tp.platformKey)("POST", "/v1/tenants", body)).want(t, 503, "capacity_exhausted")
 	}
 }
 

@@ -46,11 +46,8 @@ func plain(err error) error {
 	switch {
 	case !ok:
 		return oneLine(err)
-	case p.Kind == problem.KindInternal || p.Kind == problem.KindUnavailable:
-		if p.Cause != nil {
-			err = p.Cause
-		}
-		return oneLine(err)
+	case p.Cause != nil && (p.Kind == problem.KindInternal || p.Kind == problem.KindUnavailable):
+		return oneLine(p.Cause)
 	}
 	text := strings.TrimSuffix(p.Message, ".")
 	if fields, ok := p.Details["fields"].(map[string]string); ok {

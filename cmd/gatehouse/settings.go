@@ -19,12 +19,14 @@ type setting struct {
 	fallback string
 	doc      string
 	secret   bool // has no flag: arguments can be read by everybody on the machine
+	flagless bool // has no flag either: a command has one of that name which means something else
 	required bool
 	set      func(c *config, text string) error
 }
 
-func (s setting) env() string  { return "GATEHOUSE_" + s.name }
-func (s setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.name), "_", "-") }
+func (s setting) env() string   { return "GATEHOUSE_" + s.name }
+func (s setting) flagged() bool { return !s.secret && !s.flagless }
+func (s setting) flag() string  { return strings.ReplaceAll(strings.ToLower(s.name), "_", "-") }
 
 // settings is the one list of them: help, docs/configuration.md and the parser are made from it.
 var settings = []setting{
@@ -41,7 +43,7 @@ var settings = []setting{
 	{name: "DNS_SERVER", doc: "HOST:PORT of the DNS server asked for the proof of a domain. Default: the machine's resolver.",
 		set: func(c *config, s string) (err error) { c.DNSServer, err = parseHostPort(s); return err }},
 
-	{name: "DATABASE", fallback: "shared-1", doc: "Name of the database, as tenants' records carry it. Never change it once there are tenants.",
+	{name: "DATABASE", fallback: "shared-1", flagless: true, doc: "Name of the database, as tenants' records carry it. Never change it once there are tenants.",
 		set: func(c *config, s string) error { c.Database = s; return nil }},
 	{name: "DATABASE_URL", required: true, secret: true, doc: "Postgres URL of the serving role: NOINHERIT, owner of nothing.",
 		set: func(c *config, s string) error { c.DatabaseURL = secret(s); return nil }},
@@ -131,7 +133,7 @@ const softwareCustody = "GATEHOUSE_DEV_CUSTODY"
 // has the settings as one list, secrets included.
 func addFlags(c *cobra.Command) {
 	for _, s := range settings {
-		if !s.secret {
+		if s.flagged() {
 			c.Flags().String(s.flag(), "", s.doc)
 			_ = c.Flags().MarkHidden(s.flag()) // the only error is an unknown flag
 		}
@@ -147,7 +149,7 @@ func settingsHelp() string {
 	var b strings.Builder
 	for _, s := range settings {
 		b.WriteString("  " + s.env())
-		if !s.secret {
+		if s.flagged() {
 			b.WriteString("  --" + s.flag())
 		}
 		b.WriteString(s.note() + "\n      " + s.doc + "\n")
@@ -173,7 +175,7 @@ func readConfig(c *cobra.Command, getenv func(string) string) (config, error) {
 	var errs []error
 	for _, s := range settings {
 		text := getenv(s.env())
-		if f := c.Flags().Lookup(s.flag()); f != nil && f.Changed {
+		if f := c.Flags().Lookup(s.flag()); f != nil && f.Changed && s.flagged() {
 			text = f.Value.String()
 		}
 		if text == "" {

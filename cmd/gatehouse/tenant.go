@@ -19,7 +19,7 @@ func tenantCommand(p process) *cobra.Command {
 }
 
 func tenantCreate(p process) *cobra.Command {
-	var name, owner, ownerName, algorithm string
+	var name, owner, ownerName, algorithm, database string
 	c := &cobra.Command{
 		Use: "create SLUG", Short: "Create a tenant and print its administration key, once", Args: exactly(1),
 		Long: "Create a tenant and print its administration key, once. The slug " + string(tenancy.PlatformSlug) + " makes the platform's own tenant, whose\n" +
@@ -29,9 +29,10 @@ func tenantCreate(p process) *cobra.Command {
 	c.Flags().StringVar(&name, "name", "", "name of the tenant (default: its slug)")
 	c.Flags().StringVar(&owner, "owner-email", "", "address of its first owner")
 	c.Flags().StringVar(&ownerName, "owner-name", "", "name of its first owner")
+	c.Flags().StringVar(&database, "database", "", "name of the database it is put into (default: the one with most room)")
 	c.Flags().StringVar(&algorithm, "algorithm", string(custody.ES256), "signature algorithm: ES256, EdDSA or RS256")
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
-		t := tenancy.Tenant{Name: name, Locale: "en", OwnerName: ownerName, SigningAlgorithm: custody.Algorithm(algorithm)}
+		t := tenancy.Tenant{Name: name, Locale: "en", OwnerName: ownerName, Database: database, SigningAlgorithm: custody.Algorithm(algorithm)}
 		var err error
 		if t.Slug, err = tenancy.ParseNewSlug(args[0]); args[0] == string(tenancy.PlatformSlug) {
 			t.Slug, t.Master = tenancy.PlatformSlug, true

@@ -97,11 +97,11 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.audit = &audit.Log{DB: p.db, Keyring: p.keyring, Signer: p.custodian, Now: now}
 	p.outbox = &tenancy.Outbox{DB: p.db, Directory: p.directory, Ledger: audit.Ledger{}, Log: log}
 	p.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{
-		Control: provisioning[c.Database], Placements: provisioning,
-		Database: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
+		Control: provisioning[c.Database].ProvisioningDB, Placements: provisioning,
+		Home: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
 		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
 	})
-	p.rotator = tenancy.NewRotator(tenancy.RotatorOptions{DB: p.db, Directory: p.directory, Control: provisioning[c.Database], Keys: p.keymaster, Outbox: p.outbox,
+	p.rotator = tenancy.NewRotator(tenancy.RotatorOptions{DB: p.db, Directory: p.directory, Control: provisioning[c.Database].ProvisioningDB, Keys: p.keymaster, Outbox: p.outbox,
 		Times: tenancy.NewKeyTimes(identity.LongestAccess, time.Duration(c.KeyRotationDays)*24*time.Hour), Now: now, Log: log})
 	p.domains = tenancy.NewDomains(p.domainOptions(now))
 
@@ -136,8 +136,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 }
 
 // openDatabases opens each database three times: to serve, to provision, and to work its jobs.
-func (p *platform) openDatabases(ctx context.Context) (serving map[string]*tenancy.Pool, provisioning map[string]tenancy.ProvisioningDB, err error) {
-	serving, provisioning, p.jobs = map[string]*tenancy.Pool{}, map[string]tenancy.ProvisioningDB{}, map[string]*pgxpool.Pool{}
+func (p *platform) openDatabases(ctx context.Context) (serving map[string]*tenancy.Pool, provisioning map[string]tenancy.Placement, err error) {
+	serving, provisioning, p.jobs = map[string]*tenancy.Pool{}, map[string]tenancy.Placement{}, map[string]*pgxpool.Pool{}
 	for _, d := range p.config.databases() {
 		pool, err := tenancy.NewPool(string(d.URL), d.Connections)
 		if err != nil {
@@ -154,7 +154,8 @@ func (p *platform) openDatabases(ctx context.Context) (serving map[string]*tenan
 			return nil, nil, err
 		}
 		p.closers = append(p.closers, jobs.Close)
-		serving[d.Name], provisioning[d.Name], p.jobs[d.Name] = pool, tenancy.NewProvisioningDB(provisioner, pool.User()), jobs
+		serving[d.Name], p.jobs[d.Name] = pool, jobs
+		provisioning[d.Name] = tenancy.Placement{ProvisioningDB: tenancy.NewProvisioningDB(provisioner, pool.User()), Capacity: int(d.Capacity)}
 	}
 	return serving, provisioning, nil
 }

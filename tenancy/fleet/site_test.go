@@ -47,8 +47,8 @@ func newSite(t *testing.T) *site {
 	keys, err := custody.OpenSoftware(t.TempDir()) // quicker than Vault, and of no interest here
 	check(t, err)
 	there := tenancy.NewProvisioningDB(provisioning, serving.User())
-	s.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{Control: there, Placements: map[string]tenancy.ProvisioningDB{place: there},
-		Database: place, Region: "here", Keys: keys, Furnisher: unfurnished{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	s.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{Control: there, Placements: map[string]tenancy.Placement{place: {ProvisioningDB: there, Capacity: 1000}},
+		Home: place, Region: "here", Keys: keys, Furnisher: unfurnished{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	return s
 }
 
