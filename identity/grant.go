@@ -29,7 +29,8 @@ type Grant struct {
 }
 
 // complete is the one way to a token: every login ends here, whatever it was proved by.
-func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, a account, p Proof) (Outcome, error) {
+func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, h Holder, p Proof) (Outcome, error) {
+	a := *h.account
 	if err := l.serving(ctx, t); err != nil {
 		return Outcome{}, err
 	}
@@ -44,11 +45,8 @@ func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, a account, p Pr
 		return Outcome{}, err
 	}
 	s := newSession(p, l.Now(), set.Tokens)
-	if !p.Session.IsZero() {
-		s.ID = p.Session
-		if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readExpiry(b, &s) }); err != nil {
-			return Outcome{}, err
-		}
+	if h.ends != nil {
+		s.ID, s.Expires = p.Session, *h.ends
 	}
 	return l.issue(ctx, t, a.User, s, set.Tokens, func(ctx context.Context, s *Session) error {
 		return l.keep(ctx, t, s, a, p, set.Sessions.MaxPerUser)

@@ -116,7 +116,7 @@ func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw pas
 	if why == emailNotVerified {
 		return Outcome{}, l.refuse(ctx, t, a.User.ID, why)
 	}
-	o, err := l.complete(ctx, t, a, Proof{User: a.User.ID, AMR: []string{"pwd"}, AuthTime: l.Now(), CredentialVersion: a.CredentialVersion, Client: c})
+	o, err := l.complete(ctx, t, Holder{account: &a}, Proof{User: a.User.ID, AMR: []string{"pwd"}, AuthTime: l.Now(), CredentialVersion: a.CredentialVersion, Client: c})
 	if err == nil && stale {
 		l.rehash(ctx, t, a, pw)
 	}
@@ -132,28 +132,38 @@ func (l *Logins) hasher(y guessing.Try) *password.Hasher {
 }
 
 // Holder is the account that a proof is of, as mfa read it while it spent the proof.
-type Holder struct{ account *account }
+type Holder struct {
+	account *account
+	ends    *time.Time // of the session that is raised: when it does, or zero if it has; nil where a session is begun
+}
 
-// ReadHolder reads a user's account as the statements before it in the batch have left it.
-func ReadHolder(b *tenancy.Batch, u id.User) Holder {
-	h := Holder{new(account)}
-	readAccountByID(b, u, h.account)
+// ReadHolder reads the account and the session of a proof as the statements before it in the batch have left them.
+func ReadHolder(b *tenancy.Batch, p Proof) Holder {
+	h := Holder{account: new(account)}
+	readAccountByID(b, p.User, h.account)
+	if !p.Session.IsZero() {
+		h.ends = new(time.Time)
+		readExpiry(b, p.Session, h.ends)
+	}
 	return h
 }
+
+// ended reports whether the session that was to be raised is no more.
+func (h Holder) ended() bool { return h.ends != nil && h.ends.IsZero() }
 
 // Finish goes on with a login of which mfa has brought back a proof. The zero Holder is read here. Errors: 401
 // invalid_credentials where the account is no longer what it was when the first factor was proved.
 func (l *Logins) Finish(ctx context.Context, t tenancy.Tenant, p Proof, h Holder) (Outcome, error) {
 	if h.account == nil {
-		if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { h = ReadHolder(b, p.User) }); err != nil {
+		if err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) { h = ReadHolder(b, p) }); err != nil {
 			return Outcome{}, err
 		}
 	}
-	a := *h.account
-	if a.User.ID != p.User || !a.User.Active || !a.User.EmailVerified || a.CredentialVersion != p.CredentialVersion {
+	a := h.account
+	if a.User.ID != p.User || !a.User.Active || !a.User.EmailVerified || a.CredentialVersion != p.CredentialVersion || h.ended() {
 		return Outcome{}, l.refuse(ctx, t, p.User, accountChanged)
 	}
-	return l.complete(ctx, t, a, p)
+	return l.complete(ctx, t, h, p)
 }
 
 // Nobody is Password for an address whose tenant nobody knows: the same answer after the same work, done with the

@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"time"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -64,10 +66,10 @@ func writeSession(b *tenancy.Batch, s Session, a account, p Proof, most int, wri
 	}
 }
 
-// readExpiry leaves s as it is where there is no such session.
-func readExpiry(b *tenancy.Batch, s *Session) {
-	b.Queue(`select expires_at from sessions where id = $1`, s.ID).QueryRow(func(row pgx.Row) error {
-		return tenancy.OrNone(row.Scan(&s.Expires))
+// readExpiry leaves ends as it is where there is no such session.
+func readExpiry(b *tenancy.Batch, s id.Session, ends *time.Time) {
+	b.Queue(`select expires_at from sessions where id = $1`, s).QueryRow(func(row pgx.Row) error {
+		return tenancy.OrNone(row.Scan(ends))
 	})
 }
 

@@ -142,7 +142,7 @@ func (f *Factors) spend(ctx context.Context, t tenancy.Tenant, a *attempt, spent
 	done := false
 	err := f.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
 		payChallenge(b, a.hash, spent, &done)
-		a.holder = identity.ReadHolder(b, a.proof.User)
+		a.holder = identity.ReadHolder(b, a.proof)
 	})
 	if err == nil && !done {
 		return refuse(reasonUsed, nil)

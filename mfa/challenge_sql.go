@@ -90,20 +90,21 @@ type statement struct {
 	args []any
 }
 
+// forgive begins the counting of a user's wrong factors again. The row stays: the next try would write it again, and check
+// again that the user is there.
+const forgive = `update factor_failures set failures = 0, consecutive = 0, blocked_until = 'epoch' where user_id in (select user_id from paid)`
+
 func payChallenge(b *tenancy.Batch, hash []byte, spent statement, done *bool) {
 	b.Queue(fmt.Sprintf(`with spent as (%s returning 1), paid as (
 			delete from challenges where id_hash = $1 and exists (select from spent) returning user_id
-		), forgiven as (
-			delete from factor_failures where user_id in (select user_id from paid)
-		)
-		select exists (select from paid)`, spent.sql), append([]any{hash}, spent.args...)...).
+		), forgiven as (%s)
+		select exists (select from paid)`, spent.sql, forgive), append([]any{hash}, spent.args...)...).
 		QueryRow(func(row pgx.Row) error { return row.Scan(done) })
 }
 
 // deleteChallenge spends a challenge inside a larger transaction.
 func deleteChallenge(ctx context.Context, tx tenancy.Tx, hash []byte) error {
-	tag, err := tx.Exec(ctx, `with paid as (delete from challenges where id_hash = $1 returning user_id), forgiven as (
-			delete from factor_failures where user_id in (select user_id from paid))
+	tag, err := tx.Exec(ctx, `with paid as (delete from challenges where id_hash = $1 returning user_id), forgiven as (`+forgive+`)
 		select from paid`, hash)
 	if err == nil && tag.RowsAffected() == 0 {
 		return errChallengeExpired()
