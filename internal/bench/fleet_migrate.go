@@ -2,14 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -28,7 +21,7 @@ type migrationFigures struct {
 
 // measureMigration builds the next version of the program, which differs by one migration, and runs it.
 func (f *fleet) measureMigration(ctx context.Context) error {
-	next, err := f.buildNext(ctx)
+	next, err := f.buildRelease(ctx, []string{nextMigration})
 	if err != nil {
 		return err
 	}
@@ -47,42 +40,4 @@ func (f *fleet) measureMigration(ctx context.Context) error {
 	}
 	m.Tenants, m.PerTenant = all, ratio(m.Seconds*1000, all)
 	return err
-}
-
-// buildNext lays a file over the source, so that nothing of it stays.
-func (f *fleet) buildNext(ctx context.Context) (binary string, err error) {
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return "", fmt.Errorf("the next version is built from the source, which must be here: %w", err)
-	}
-	folder := filepath.Join(strings.TrimSpace(string(root)), "migrations/tenant")
-	number, err := lastNumber(folder)
-	if err != nil {
-		return "", err
-	}
-	file, overlay := f.path("next.up.sql"), f.path("overlay.json")
-	laid, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(folder, fmt.Sprintf("%04d_bench.up.sql", number+1)): file}})
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(file, []byte(nextMigration), 0o600); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(overlay, laid, 0o600); err != nil {
-		return "", err
-	}
-	binary = f.path("gatehouse-next")
-	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", binary, "./cmd/gatehouse")
-	cmd.Dir, cmd.Stderr = filepath.Dir(filepath.Dir(folder)), os.Stderr
-	return binary, cmd.Run()
-}
-
-// lastNumber is that of the newest migration in a folder.
-func lastNumber(folder string) (int, error) {
-	files, err := filepath.Glob(filepath.Join(folder, "*.up.sql"))
-	if err != nil || len(files) == 0 {
-		return 0, fmt.Errorf("no migrations in %s (%w)", folder, err)
-	}
-	number, _, _ := strings.Cut(filepath.Base(slices.Max(files)), "_")
-	return strconv.Atoi(number)
 }

@@ -26,6 +26,9 @@ type plan struct {
 	refreshTenants, refreshes, refreshRounds int   // refreshes of a round
 	refreshClients                           []int // at once, each with a session
 
+	migrated int   // tenants of one database
+	workers  []int // at once
+
 	imports []int // lines
 	calm    int   // logins of a person, in quiet and under a spray
 
@@ -40,6 +43,7 @@ var full = plan{
 	login: 2500 * time.Millisecond, hash: time.Second,
 	factorAccounts: 240, factorClients: []int{1, 16}, factorRounds: 5, abandoned: 100_000,
 	refreshTenants: 8, refreshes: 800, refreshRounds: 7, refreshClients: []int{1, 4, 16},
+	migrated: 1000, workers: []int{1, 4, 8},
 	imports: []int{10_000, 100_000},
 	calm:    200,
 
@@ -53,6 +57,7 @@ var small = plan{
 	login: time.Second, hash: 500 * time.Millisecond,
 	factorAccounts: 60, factorClients: []int{1, 16}, factorRounds: 2, abandoned: 2000,
 	refreshTenants: 4, refreshes: 200, refreshRounds: 2, refreshClients: []int{1, 4, 16},
+	migrated: 40, workers: []int{1, 4, 8},
 	imports: []int{1000, 5000},
 	calm:    30,
 
@@ -87,6 +92,7 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 		{"spray", b.measureSpray},
 		{"fair", b.measureFair},
 		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},
+		{"migrate", b.measureMigrations}, // last: it leaves the tenants at another version than the program's
 	} {
 		if only != "" && only != part.name {
 			continue

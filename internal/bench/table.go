@@ -53,6 +53,7 @@ func (r *report) judge() {
 	r.judgeFactors()
 	r.judgeImports()
 	r.judgeFair()
+	r.judgeMigrations()
 }
 
 func (r *report) sprayTable() (t table) {
