@@ -21,28 +21,35 @@ import (
 	"github.com/gatehouse-id/gatehouse/migrations"
 	"github.com/gatehouse-id/gatehouse/migrations/migrationstest"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/tenancytest"
 )
 
 // nextRelease builds this program with one more migration of tenants: a column and an index on what logins read, and a table.
+// Like the program itself it is built once for those who need it at the same time.
 func nextRelease(t *testing.T) (program string) {
 	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "next.sql")
+	dir := filepath.Dir(gatehouseBinary(t))
+	built.Lock()
+	defer built.Unlock()
+	program = filepath.Join(dir, "gatehouse-next")
+	if _, err := os.Stat(program); err == nil {
+		return program
+	}
 	set, err := filepath.Abs("../../migrations/tenant")
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(set, fmt.Sprintf("%04d_next.up.sql", migrations.LatestTenant+1)): file}})
+	file := filepath.Join(dir, "next.sql")
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(set, fmt.Sprintf("%04d_next.up.sql", migrations.LatestTenant+1)): file}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{file: "alter table users add column nickname text;\ncreate index users_nickname on users (nickname);\ncreate table notes (note text primary key);\n",
-		filepath.Join(dir, "overlay.json"): string(overlay)} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+	for name, text := range map[string]string{"overlay.json": string(overlay),
+		"next.sql": "alter table users add column nickname text;\ncreate index users_nickname on users (nickname);\ncreate table notes (note text primary key);\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	program = filepath.Join(dir, "gatehouse")
 	if out, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -53,13 +60,15 @@ func nextRelease(t *testing.T) (program string) {
 type upgrade struct {
 	*testPlatform
 	next    string
+	env     []string
 	tenants []testTenant
 	users   []string
 }
 
-func newUpgrade(t *testing.T, next string, tenants int) *upgrade {
+func newUpgrade(t *testing.T, tenants int) *upgrade {
 	t.Helper()
-	u := &upgrade{testPlatform: startPlatform(t), next: next}
+	u := &upgrade{testPlatform: startPlatform(t), next: nextRelease(t)}
+	u.env = []string{"GATEHOUSE_PROVISIONER_DATABASE_URL=" + u.install.ProvisionerURL}
 	for range tenants {
 		tenant := u.newTenant(t)
 		email, _ := tenant.newUser(t)
@@ -71,7 +80,7 @@ func newUpgrade(t *testing.T, next string, tenants int) *upgrade {
 // migrate runs the next release's migration.
 func (u *upgrade) migrate(t *testing.T, args ...string) *program {
 	t.Helper()
-	return launchCommand(t, []string{"GATEHOUSE_PROVISIONER_DATABASE_URL=" + u.install.ProvisionerURL}, exec.Command(u.next, append([]string{"migrate"}, args...)...))
+	return launchCommand(t, u.env, exec.Command(u.next, append([]string{"migrate"}, args...)...))
 }
 
 func (u *upgrade) schema(t *testing.T, i int) string {
@@ -129,7 +138,7 @@ func ask[T any](t *testing.T, u *upgrade, sql string) (v T) {
 // While the next release migrates, this one goes on serving tenants before and after their turn, and so does the next one.
 func TestTheFleetIsMigratedWhileItIsUsed(t *testing.T) {
 	t.Parallel()
-	u := newUpgrade(t, nextRelease(t), 6)
+	u := newUpgrade(t, 6)
 	const last = 0 // this one's turn comes when we say so
 	release := u.hold(t, "select pg_advisory_xact_lock(hashtextextended('"+u.schema(t, last)+"', 0))")
 
@@ -196,8 +205,7 @@ func TestTheFleetIsMigratedWhileItIsUsed(t *testing.T) {
 // run makes of them.
 func TestAKilledMigrationIsTakenUp(t *testing.T) {
 	t.Parallel()
-	next := nextRelease(t)
-	u := newUpgrade(t, next, 3)
+	u := newUpgrade(t, 3)
 	waiting := "select count(*) > 0 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 	for _, kill := range []struct {
 		step  string
@@ -243,7 +251,7 @@ func TestAKilledMigrationIsTakenUp(t *testing.T) {
 		t.Errorf("by their records %d tenants are at the next version, want 4", got)
 	}
 
-	undisturbed := newUpgrade(t, next, 1)
+	undisturbed := newUpgrade(t, 1)
 	if code := undisturbed.migrate(t).wait(); code != 0 {
 		t.Fatal("an undisturbed run fails")
 	}
@@ -274,11 +282,50 @@ func provisionerOf(t *testing.T, u *upgrade) string {
 	return c.User
 }
 
+// One run goes over all databases. One that is away keeps nobody else behind, and is told.
+func TestTheFleetOfSeveralDatabasesIsMigrated(t *testing.T) {
+	t.Parallel()
+	in, second := tenancytest.Install(t), tenancytest.Database(t)
+	tp := startOn(t, in, func(c *config) { c.MoreDatabases = []database{beside("shared-2", second)} })
+	here, there := tp.newTenantIn(t, "shared-1"), tp.newTenantIn(t, "shared-2")
+	file := filepath.Join(t.TempDir(), "databases.json")
+	write := func(provisioner string) {
+		text, err := json.Marshal(map[string]any{"databases": []any{map[string]string{"name": "shared-2", "url": second.RuntimeURL, "provisioner_url": provisioner}}})
+		if err == nil {
+			err = os.WriteFile(file, text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	u := &upgrade{testPlatform: tp, next: nextRelease(t), env: []string{"GATEHOUSE_PROVISIONER_DATABASE_URL=" + in.ProvisionerURL, "GATEHOUSE_DATABASES_FILE=" + file}}
+	versions := func(want ...int) {
+		t.Helper()
+		for i, tt := range []testTenant{here, there} {
+			if got := tt.tenant(t).SchemaVersion; got != want[i] {
+				t.Errorf("tenant %d is at %d, want %d", i, got, want[i])
+			}
+		}
+	}
+	write("postgres://nobody@127.0.0.1:1/none?sslmode=disable")
+	run := u.migrate(t)
+	if code := run.wait(); code != 1 || !strings.Contains(run.stderr.String(), "gatehouse: database shared-2: ") ||
+		!strings.Contains(run.stdout.String(), "tenants: 2 brought to version ") || !strings.Contains(run.stdout.String(), "tenants: 1 are in databases that are away\n") {
+		t.Errorf("exit code %d, %s%s", code, run.stdout.String(), run.stderr.String())
+	}
+	versions(migrations.LatestTenant+1, migrations.LatestTenant)
+	write(second.ProvisionerURL)
+	run = u.migrate(t)
+	if code := run.wait(); code != 0 || !strings.Contains(run.stdout.String(), "tenants: 1 brought to version ") {
+		t.Errorf("exit code %d, %s%s", code, run.stdout.String(), run.stderr.String())
+	}
+	versions(migrations.LatestTenant+1, migrations.LatestTenant+1)
+}
+
 // What an operator reads.
 func TestMigrateSaysHowTheFleetStands(t *testing.T) {
 	t.Parallel()
-	u := newUpgrade(t, nextRelease(t), 2)
-	env := []string{"GATEHOUSE_PROVISIONER_DATABASE_URL=" + u.install.ProvisionerURL}
+	u := newUpgrade(t, 2)
 	says := func(pattern string, args ...string) string {
 		t.Helper()
 		p := u.migrate(t, args...)
@@ -328,6 +375,6 @@ func TestMigrateSaysHowTheFleetStands(t *testing.T) {
 		`--lock-timeout and --statement-timeout must be at`: {"--lock-timeout", "0s"},
 		`--tenant "no" must be 3 to 40 characters`:          {"--tenant", "no"},
 	} {
-		launch(t, env, append([]string{"migrate"}, args...)...).refuses(want)
+		launch(t, u.env, append([]string{"migrate"}, args...)...).refuses(want)
 	}
 }

@@ -42,7 +42,7 @@ func (s *stack) buildRelease(ctx context.Context, files []string) (binary string
 		return "", err
 	}
 	binary = s.path(fmt.Sprintf("gatehouse-%d", len(files)))
-	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", binary, "./cmd/gatehouse") //nolint:gosec // our own paths
+	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", binary, "./cmd/gatehouse")
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	return binary, cmd.Run()
 }

@@ -132,7 +132,7 @@ func (r *run) all(ctx context.Context) error {
 // phases go through the canaries, the others, and those that failed before. Whoever failed before is no canary, and stops
 // nobody: one tenant that needs a person's hand must not keep the fleet back in every run.
 func (r *run) phases(ctx context.Context, canaries, fresh, again []member) error {
-	rand.Shuffle(len(fresh), func(i, j int) { fresh[i], fresh[j] = fresh[j], fresh[i] }) // runs that begin together spread
+	rand.Shuffle(len(fresh), func(i, j int) { fresh[i], fresh[j] = fresh[j], fresh[i] }) //nolint:gosec // it only spreads runs that begin together
 	r.progress.Of += len(canaries) + len(fresh) + len(again)
 	for _, phase := range []struct {
 		members []member

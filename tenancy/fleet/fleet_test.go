@@ -37,6 +37,9 @@ func TestAFleetIsMigrated(t *testing.T) {
 	if got := s.migrate(t, o); got.Migrated+got.Found != 0 {
 		t.Errorf("a second run does %+v", got)
 	}
+	if version, dirty := s.byLibrary(t, tenants[0]); version != o.Set.Latest() || dirty {
+		t.Errorf("golang-migrate reads version %d, dirty %v", version, dirty)
+	}
 	// The tenant's role has what it has on older tables, and nothing on the version.
 	check(t, s.db.InTx(t.Context(), tenants[0], func(ctx context.Context, tx tenancy.Tx) error {
 		_, err := tx.Exec(ctx, "insert into notes (note) values ('mine')")

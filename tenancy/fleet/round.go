@@ -69,7 +69,7 @@ func (r *run) phase(ctx context.Context, members []member, limit func(failed, tr
 		if len(members) == 0 {
 			break
 		}
-		wait := pause/2 + rand.N(pause/2)
+		wait := pause/2 + rand.N(pause/2) //nolint:gosec // it only keeps runs from meeting again
 		for i := range members {
 			members[i].waited += wait
 		}

@@ -12,7 +12,9 @@ import (
 	"testing/fstest"
 	"time"
 
+	pgxmigrate "github.com/golang-migrate/migrate/v4/database/pgx/v5"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/migrations"
@@ -144,6 +146,20 @@ func (s *site) wantVersions(t *testing.T, tenants []tenancy.Tenant, want map[int
 	if got := s.versions(t, tenants); !maps.Equal(got, want) {
 		t.Errorf("tenants by version are %v, want %v", got, want)
 	}
+}
+
+// byLibrary is where golang-migrate sees a tenant's schema.
+func (s *site) byLibrary(t *testing.T, tenant tenancy.Tenant) (version int, dirty bool) {
+	t.Helper()
+	config, err := pgx.ParseConfig(s.ProvisionerURL)
+	check(t, err)
+	db := stdlib.OpenDB(*config)
+	t.Cleanup(func() { _ = db.Close() })
+	driver, err := pgxmigrate.WithInstance(db, &pgxmigrate.Config{SchemaName: tenancy.Schema(tenant.ID)})
+	check(t, err)
+	version, dirty, err = driver.Version()
+	check(t, err)
+	return version, dirty
 }
 
 // behind is a superuser's connection.
