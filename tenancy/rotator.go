@@ -45,6 +45,7 @@ type keyRequest struct {
 	kind      string // rotate or revoke
 	algorithm custody.Algorithm
 	kid       string
+	version   int // of a rotation: the newest key there was
 	by        ActorType
 	at        time.Time
 }
@@ -64,33 +65,34 @@ func (r *Rotator) Rotate(ctx context.Context, t Tenant, by Actor, alg custody.Al
 	if alg != "" && !alg.Valid() {
 		return nil, problem.Field("algorithm", "must be ES256, EdDSA or RS256")
 	}
-	published, err := r.underWay(ctx, t, alg)
+	published, newest, err := r.underWay(ctx, t, alg)
 	if err != nil || published != nil {
 		return published, err
 	}
 	if err := r.Keys.Ready(ctx); err != nil {
 		return nil, KeysError(err)
 	}
-	if err := r.fulfil(ctx, t, by, keyRequest{kind: "rotate", algorithm: alg}); err != nil {
+	if err := r.fulfil(ctx, t, by, keyRequest{kind: "rotate", algorithm: alg, version: newest}); err != nil {
 		return nil, err
 	}
-	published, err = r.underWay(ctx, t, alg)
+	published, _, err = r.underWay(ctx, t, alg)
 	if err == nil && published == nil {
 		err = problem.Unavailable(time.Second, errors.New("tenancy: the published key was revoked at once"))
 	}
 	return published, err
 }
 
-func (r *Rotator) underWay(ctx context.Context, t Tenant, alg custody.Algorithm) (*SigningKeyRecord, error) {
+// underWay is the published key, if there is one, and the version of the newest there is.
+func (r *Rotator) underWay(ctx context.Context, t Tenant, alg custody.Algorithm) (published *SigningKeyRecord, newest int, err error) {
 	keys, err := r.List(ctx, t)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	published := signingKeys(keys).in(KeyPublished)
+	published = signingKeys(keys).in(KeyPublished)
 	if published != nil && alg != "" && published.Algorithm != alg {
-		return nil, problem.New(problem.KindConflict, "rotation_under_way", "A rotation to another algorithm is under way. Wait until it is done, or revoke its key.")
+		return nil, 0, problem.New(problem.KindConflict, "rotation_under_way", "A rotation to another algorithm is under way. Wait until it is done, or revoke its key.")
 	}
-	return published, nil
+	return published, signingKeys(keys).newest(), nil
 }
 
 // Revoke ends a key at once: verifiers are not told of it any more, and what it signed is refused here, at every replica within
@@ -175,7 +177,7 @@ func (r *Rotator) publish(ctx context.Context, t Tenant, q keyRequest) error {
 	if err != nil {
 		return err
 	}
-	if len(keys) > 0 && !keys[len(keys)-1].CreatedAt.Before(q.at) || signingKeys(keys).in(KeyPublished) != nil {
+	if signingKeys(keys).newest() > q.version || signingKeys(keys).in(KeyPublished) != nil {
 		return nil
 	}
 	return r.add(ctx, t, keys, q.algorithm, KeyPublished, q.by)
@@ -215,12 +217,9 @@ func (r *Rotator) add(ctx context.Context, t Tenant, keys signingKeys, alg custo
 // make asks custody for the key of the next version. One that is there and of another algorithm was made by somebody who never
 // came to record it, for a rotation to that algorithm: it is passed over.
 func (r *Rotator) make(ctx context.Context, t Tenant, keys signingKeys, alg custody.Algorithm) (custody.PublicKey, error) {
-	k := custody.SigningKey{Version: 1, Algorithm: cmp.Or(alg, t.SigningAlgorithm)}
+	k := custody.SigningKey{Version: keys.newest() + 1, Algorithm: cmp.Or(alg, t.SigningAlgorithm)}
 	if active := keys.in(KeyActive); alg == "" && active != nil {
 		k.Algorithm = active.Algorithm
-	}
-	if len(keys) > 0 {
-		k.Version = keys[len(keys)-1].Version + 1
 	}
 	for {
 		made, err := r.Keys.AddSigning(ctx, t.ID, k)

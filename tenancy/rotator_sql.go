@@ -14,8 +14,8 @@ import (
 func newKeyRequestID() [16]byte { return uuid.New() }
 
 func insertKeyRequest(ctx context.Context, tx directoryTx, q keyRequest) error {
-	_, err := tx.Exec(ctx, `insert into key_requests (id, tenant_id, kind, algorithm, kid, asked_by, asked_at)
-		values ($1, $2, $3, nullif($4, ''), nullif($5, ''), $6, $7)`, q.id, q.tenant, q.kind, q.algorithm, q.kid, q.by, q.at)
+	_, err := tx.Exec(ctx, `insert into key_requests (id, tenant_id, kind, algorithm, kid, after_version, asked_by, asked_at)
+		values ($1, $2, $3, nullif($4, ''), nullif($5, ''), $6, $7, $8)`, q.id, q.tenant, q.kind, q.algorithm, q.kid, q.version, q.by, q.at)
 	return err
 }
 
@@ -26,13 +26,13 @@ func deleteKeyRequest(ctx context.Context, tx directoryTx, q keyRequest) error {
 
 // leftKeyRequests are those whose asker has had time to do them.
 func leftKeyRequests(ctx context.Context, tx directoryTx, before time.Time, limit int) ([]keyRequest, error) {
-	rows, err := tx.Query(ctx, `select id, tenant_id, kind, coalesce(algorithm, ''), coalesce(kid, ''), asked_by, asked_at
+	rows, err := tx.Query(ctx, `select id, tenant_id, kind, coalesce(algorithm, ''), coalesce(kid, ''), after_version, asked_by, asked_at
 		from key_requests where asked_at <= $1 order by asked_at limit $2`, before, limit)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (q keyRequest, err error) {
-		return q, row.Scan(&q.id, &q.tenant, &q.kind, &q.algorithm, &q.kid, &q.by, &q.at)
+		return q, row.Scan(&q.id, &q.tenant, &q.kind, &q.algorithm, &q.kid, &q.version, &q.by, &q.at)
 	})
 }
 

@@ -92,6 +92,14 @@ func (k signingKeys) byKID(kid string) *SigningKeyRecord {
 	return nil
 }
 
+// newest is the version of the newest key; zero where there is none.
+func (k signingKeys) newest() int {
+	if len(k) == 0 {
+		return 0
+	}
+	return k[len(k)-1].Version
+}
+
 // next is what there is to do now, and if nothing, when there will be.
 func (k signingKeys) next(now time.Time, life time.Duration) (step keyStep, at time.Time) {
 	active, published := k.in(KeyActive), k.in(KeyPublished)

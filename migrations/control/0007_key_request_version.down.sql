@@ -1,0 +1,1 @@
+alter table key_requests drop column after_version;
