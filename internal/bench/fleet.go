@@ -21,7 +21,6 @@ type fleetPlan struct {
 	starts    int
 	rounds    int
 	times     map[string]int // of each action in a round, by one client; four clients make twice as many
-	calm      int            // requests of each action, in quiet and while one tenant is stormed
 	soak      time.Duration
 }
 
@@ -29,14 +28,14 @@ var fullFleet = fleetPlan{
 	sizes: []int{1, 100, 1000}, large: 10_000, databases: 10,
 	creates: 80, starts: 7, rounds: 5,
 	times: map[string]int{"login": 100, "refresh": 600, "JWKS": 2000},
-	calm:  300, soak: 3 * time.Minute,
+	soak:  3 * time.Minute,
 }
 
 var smallFleet = fleetPlan{
 	sizes: []int{1, 5, 20}, large: 40, databases: 4,
 	creates: 8, starts: 2, rounds: 2,
 	times: map[string]int{"login": 10, "refresh": 40, "JWKS": 100},
-	calm:  20, soak: 5 * time.Second,
+	soak:  5 * time.Second,
 }
 
 // serverConnections is what a server may open of the serving role in each database, once there are several.
@@ -126,7 +125,7 @@ func (f *fleet) measure(ctx context.Context) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"share", f.measureShare}, {"soak", f.measureSoak}, {"crash", f.measureCrash}, {"migration", f.measureMigration}} {
+	}{{"soak", f.measureSoak}, {"crash", f.measureCrash}, {"migration", f.measureMigration}} {
 		began := time.Now()
 		if err := part.measure(ctx); err != nil {
 			return err

@@ -14,7 +14,6 @@ type fleetReport struct {
 	Began     time.Time         `json:"began"`
 	Seconds   int               `json:"seconds"`
 	Sizes     []sizeOfFleet     `json:"sizes"`
-	Share     *shareFigures     `json:"share,omitempty"`
 	Soak      *soakFigures      `json:"soak,omitempty"`
 	Crashes   []crashFigures    `json:"crashes,omitempty"`
 	Migration *migrationFigures `json:"migration,omitempty"`
@@ -101,7 +100,6 @@ func (r *fleetReport) judge() {
 }
 
 func (r *fleetReport) judgeParts() {
-	r.judgeShare()
 	if s := r.Soak; s != nil {
 		r.atMost("Postgres's memory in the soak, MB, of what was stated", float64(s.Stated>>20), float64(s.Most.Total>>20))
 	}

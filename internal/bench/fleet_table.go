@@ -12,7 +12,7 @@ func (r *fleetReport) print(out io.Writer) {
 	m := r.Machine
 	fmt.Fprintf(out, "\ngatehouse on %d cores (%s), %s, Postgres %s, Vault %s, %s, in %s\n", m.Cores, m.Processor, m.Go, m.Postgres, m.Vault,
 		m.When.Format("2006-01-02 15:04 UTC"), time.Duration(r.Seconds)*time.Second)
-	for _, t := range []table{r.sizesTable(), r.visitsTable(), r.catalogTable(), r.shareTable(), r.soakTable(), r.migrationTable(), goalTable(r.Goals)} {
+	for _, t := range []table{r.sizesTable(), r.visitsTable(), r.catalogTable(), r.soakTable(), r.migrationTable(), goalTable(r.Goals)} {
 		t.print(out)
 	}
 }
