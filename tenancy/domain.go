@@ -1,11 +1,11 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -49,6 +49,36 @@ type Domain struct {
 	VerifiedAt        *time.Time
 	Primary           bool // issuer and links use it
 	CreatedAt         time.Time
+	CheckedAt         *time.Time // when DNS last said whether the proof is there
+	FailingSince      *time.Time // since when it says that it is not
+	LostAt            *time.Time // when the domain was lost for that
+
+	given  bool // by the platform: nobody has to prove it
+	misses int  // lookups in a row that did not find the proof
+}
+
+// DomainState is where a domain stands.
+type DomainState string
+
+// What a tenant claims is pending until it is verified; a domain whose proof is missing is failing, and serves, until it is lost.
+const (
+	DomainPending  DomainState = "pending"
+	DomainVerified DomainState = "verified"
+	DomainFailing  DomainState = "failing"
+	DomainLost     DomainState = "lost"
+)
+
+// State is where the domain stands.
+func (d Domain) State() DomainState {
+	switch {
+	case d.VerifiedAt == nil && d.LostAt != nil:
+		return DomainLost
+	case d.VerifiedAt == nil:
+		return DomainPending
+	case d.FailingSince != nil:
+		return DomainFailing
+	}
+	return DomainVerified
 }
 
 // maxDomains is how many names one tenant may claim.
@@ -81,11 +111,15 @@ type DomainsOptions struct {
 	// Unproved is a domain below which names are taken as proved when asked: "localhost" in development, where no DNS
 	// could say more (RFC 6761 section 6.3 keeps it on the machine). Never set it elsewhere.
 	Unproved Host
+	Grace    time.Duration // how long the proof of a domain may be missing; DefaultGrace if zero
 	Now      func() time.Time
 }
 
 // NewDomains makes a Domains.
-func NewDomains(o DomainsOptions) *Domains { return &Domains{o} }
+func NewDomains(o DomainsOptions) *Domains {
+	o.Grace = cmp.Or(o.Grace, DefaultGrace)
+	return &Domains{o}
+}
 
 // Claim records that a tenant claims a name that ParseClaim takes. Errors: 400 for a name of the platform; 409 domain_taken where the tenant
 // has claimed it before or another tenant has proved it; 409 too_many_domains.
@@ -139,18 +173,22 @@ func (s *Domains) Verify(ctx context.Context, by Admitted, domain id.Domain) (Ou
 	if err != nil {
 		return Outcome{}, err
 	}
-	if d.VerifiedAt != nil {
-		return Outcome{true, "The domain is verified."}, nil
+	switch {
+	case d.FailingSince != nil:
+		return s.verifyAgain(ctx, d)
+	case d.VerifiedAt != nil:
+		return Outcome{true, isVerified}, nil
 	}
-	if why := s.prove(ctx, d); why != "" {
-		return Outcome{false, why}, nil
+	if seen := s.look(ctx, d); seen != found {
+		return Outcome{false, seen.sentence(d)}, nil
 	}
 	err = s.change(ctx, t.ID, by.Actor, func(ctx context.Context, tx directoryTx, told *bundle) error {
-		first, err := setVerified(ctx, tx, d, s.Now())
+		now := s.Now()
+		first, err := setVerified(ctx, tx, d, now, spread(now, checkEvery))
 		if err != nil || !first {
 			return err
 		}
-		return told.put(ctx, tx, t.ID, d.event("domain.verified", by.Actor, s.Now()))
+		return told.put(ctx, tx, t.ID, d.event("domain.verified", by.Actor, now))
 	})
 	// The race: two tenants publish their proofs and verify at the same moment. The index lets one of them through.
 	if Violates(err, "domains_one_holder") {
@@ -159,27 +197,42 @@ func (s *Domains) Verify(ctx context.Context, by Admitted, domain id.Domain) (Ou
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{true, "The domain is verified."}, nil
+	return Outcome{true, isVerified}, nil
 }
 
-// prove answers why the domain is not proved, or "".
-func (s *Domains) prove(ctx context.Context, d Domain) string {
-	if s.unproved(d.Domain) {
-		return ""
+const isVerified = "The domain is verified."
+
+// verifyAgain looks now for a proof that was missing, for somebody who has put it back.
+func (s *Domains) verifyAgain(ctx context.Context, d Domain) (o Outcome, err error) {
+	var l leased
+	err = s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+		l, err = leaseCheck(ctx, tx, d, s.Now().Add(checkLease))
+		return err
+	})
+	if err != nil {
+		return o, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	values, err := s.DNS.LookupTXT(ctx, d.RecordName())
-	switch {
-	case err != nil:
-		return fmt.Sprintf("DNS did not answer for %s. Please try again in a few minutes.", d.RecordName())
-	case slices.Contains(values, d.RecordValue()):
-		return ""
-	case len(values) == 0:
-		return fmt.Sprintf("There is no TXT record at %s yet. DNS changes may take some minutes to be seen.", d.RecordName())
+	seen := s.look(ctx, l.Domain)
+	if err := s.note(ctx, l, seen); err != nil {
+		return o, err
+	}
+	err = s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+		d, err = domainByID(ctx, tx, d.Tenant, d.ID)
+		return err
+	})
+	switch d.State() {
+	case DomainVerified:
+		return Outcome{true, isVerified}, err
+	case DomainFailing:
+		return Outcome{true, seen.sentence(d) + " The domain stays verified until " + d.until(s.Grace) + "."}, err
 	default:
-		return fmt.Sprintf("The TXT record at %s has another value.", d.RecordName())
+		return Outcome{false, seen.sentence(d)}, err
 	}
+}
+
+// until is when a failing domain is lost, for people.
+func (d Domain) until(grace time.Duration) string {
+	return d.FailingSince.Add(grace).UTC().Format("2006-01-02 15:04 UTC")
 }
 
 // NewHosts remembers each tenant's proved hosts, the one proved longest first.

@@ -34,11 +34,16 @@ type domainBody struct {
 	DNSValue          string     `json:"dns_value"`
 	Primary           bool       `json:"primary"`
 	CreatedAt         time.Time  `json:"created_at"`
+
+	State        DomainState `json:"state"`
+	CheckedAt    *time.Time  `json:"checked_at"`
+	FailingSince *time.Time  `json:"failing_since"`
 }
 
 func renderDomain(d Domain) domainBody {
 	return domainBody{d.ID, d.Domain, d.Uses, d.VerifiedAt != nil, d.VerifiedAt, d.VerificationToken,
-		d.RecordName(), d.RecordValue(), d.Primary, d.CreatedAt}
+		d.RecordName(), d.RecordValue(), d.Primary, d.CreatedAt,
+		d.State(), d.CheckedAt, d.FailingSince}
 }
 
 type claimRequest struct {

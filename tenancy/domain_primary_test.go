@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/zonetest"
 )
 
 func TestAProvedHostIsMadePrimary(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant, other := p.bare(t), p.bare(t)
 	by := Admitted{Tenant: tenant}
@@ -50,7 +51,7 @@ func TestAProvedHostIsMadePrimary(t *testing.T) {
 
 func TestAFormerIssuerIsGoodUntilItsTokensAreNot(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	by := Admitted{Tenant: tenant}
@@ -126,7 +127,7 @@ func TestARenamedTenantsTokensStayGood(t *testing.T) {
 
 func TestFormerIssuersAreBounded(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	by := Admitted{Tenant: tenant}
@@ -151,7 +152,7 @@ func TestFormerIssuersAreBounded(t *testing.T) {
 // a token may name is forgotten.
 func TestManyChangesOfThePrimaryDomainAtOnce(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	replicas := []*Domains{p.domains(z), assemble(t, p.Installation).domains(z)}
 	s := replicas[0]
 	tenant := p.bare(t)
@@ -160,7 +161,7 @@ func TestManyChangesOfThePrimaryDomainAtOnce(t *testing.T) {
 	for range 4 {
 		have = append(have, proved(t, s, z, tenant, newHost()))
 		d := claimed(t, s, tenant, newHost())
-		z.publish(d.RecordName(), []string{d.RecordValue()})
+		z.Publish(d.RecordName(), []string{d.RecordValue()})
 		next = append(next, d)
 	}
 	inParallel(t, 12, func(i int) error {

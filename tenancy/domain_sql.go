@@ -11,20 +11,27 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 )
 
-const domainColumns = `id, tenant_id, domain, uses, verification_token, verified_at, is_primary, created_at`
+const domainColumns = `id, tenant_id, domain, uses, verification_token, verified_at, is_primary, created_at, checked_at, failing_since, lost_at, misses`
 
-func scanDomain(row pgx.CollectableRow) (d Domain, err error) {
-	err = row.Scan(&d.ID, &d.Tenant, &d.Domain, &d.Uses, &d.VerificationToken, &d.VerifiedAt, &d.Primary, &d.CreatedAt)
+func scanDomain(row pgx.CollectableRow) (Domain, error) { return scanDomainAnd(row) }
+
+// scanDomainAnd reads a domain and what was asked for beside it.
+func scanDomainAnd(row pgx.CollectableRow, more ...any) (d Domain, err error) {
+	err = row.Scan(append([]any{&d.ID, &d.Tenant, &d.Domain, &d.Uses, &d.VerificationToken, &d.VerifiedAt, &d.Primary, &d.CreatedAt,
+		&d.CheckedAt, &d.FailingSince, &d.LostAt, &d.misses}, more...)...)
 	d.CreatedAt = d.CreatedAt.UTC()
-	if d.VerifiedAt != nil {
-		*d.VerifiedAt = d.VerifiedAt.UTC()
+	for _, at := range []*time.Time{d.VerifiedAt, d.CheckedAt, d.FailingSince, d.LostAt} {
+		if at != nil {
+			*at = at.UTC()
+		}
 	}
 	return d, err
 }
 
 func insertDomain(ctx context.Context, tx querier, d Domain) error {
-	_, err := tx.Exec(ctx, `insert into domains (`+domainColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		d.ID, d.Tenant, d.Domain, d.Uses, d.VerificationToken, d.VerifiedAt, d.Primary, d.CreatedAt)
+	_, err := tx.Exec(ctx, `insert into domains (id, tenant_id, domain, uses, verification_token, verified_at, is_primary, created_at, next_check_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, case when $9 then 'infinity' else '-infinity'::timestamptz end)`,
+		d.ID, d.Tenant, d.Domain, d.Uses, d.VerificationToken, d.VerifiedAt, d.Primary, d.CreatedAt, d.given)
 	return err
 }
 
@@ -87,8 +94,9 @@ func provedHosts(ctx context.Context, tx directoryTx, t id.Tenant) ([]Host, erro
 }
 
 // setVerified gives the domain its effect. first tells whether it was this call that did.
-func setVerified(ctx context.Context, tx directoryTx, d Domain, now time.Time) (first bool, err error) {
-	tag, err := tx.Exec(ctx, `update domains set verified_at = $3 where tenant_id = $1 and id = $2 and verified_at is null`, d.Tenant, d.ID, now)
+func setVerified(ctx context.Context, tx directoryTx, d Domain, now, next time.Time) (first bool, err error) {
+	tag, err := tx.Exec(ctx, `update domains set verified_at = $3, checked_at = $3, next_check_at = $4, lost_at = null
+		where tenant_id = $1 and id = $2 and verified_at is null`, d.Tenant, d.ID, now, next)
 	if err == nil && tag.RowsAffected() == 0 {
 		_, err = domainByID(ctx, tx, d.Tenant, d.ID) // verified by another call meanwhile, or removed
 		return false, err

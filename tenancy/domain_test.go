@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,101 +17,12 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/zonetest"
 )
 
-// zone is a DNS server on loopback that knows what a test has published.
-type zone struct {
-	address string
-
-	mu    sync.Mutex
-	txt   map[string][][]string // by name without the final dot; a record is one or more strings
-	codes map[string]int        // names that are answered with an error
-	mute  map[string]bool       // names about which nothing is answered
-}
-
-func newZone(t testing.TB) *zone {
-	t.Helper()
-	z := &zone{txt: map[string][][]string{}, codes: map[string]int{}, mute: map[string]bool{}}
-	packets, streams := bothKinds(t)
-	z.address = packets.LocalAddr().String()
-	for _, s := range []*dnsserver.Server{{PacketConn: packets, Handler: z}, {Listener: streams, Handler: z}} {
-		var started, done sync.WaitGroup
-		started.Add(1)
-		s.NotifyStartedFunc = started.Done
-		done.Go(func() { _ = s.ActivateAndServe() })
-		started.Wait()
-		t.Cleanup(func() { _ = s.Shutdown(); done.Wait() })
-	}
-	return z
-}
-
-// bothKinds listens for packets and, on the same port, for streams, which carry the answers that fit no packet. A port
-// that is free for one may be taken for the other.
-func bothKinds(t testing.TB) (net.PacketConn, net.Listener) {
-	t.Helper()
-	for range 100 {
-		packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-		check(t, err)
-		if streams, err := net.Listen("tcp", packets.LocalAddr().String()); err == nil {
-			return packets, streams
-		}
-		_ = packets.Close()
-	}
-	t.Fatal("no port is free for both packets and streams")
-	return nil, nil
-}
-
-// ServeDNS answers as an authoritative server does.
-func (z *zone) ServeDNS(w dnsserver.ResponseWriter, asked *dnsserver.Msg) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	q := asked.Question[0]
-	name := strings.TrimSuffix(q.Name, ".")
-	if z.mute[name] {
-		return
-	}
-	answer := new(dnsserver.Msg)
-	answer.SetReply(asked)
-	answer.Authoritative = true
-	records, exists := z.txt[name]
-	switch code := z.codes[name]; {
-	case code != 0:
-		answer.Rcode = code
-	case !exists:
-		answer.Rcode = dnsserver.RcodeNameError
-	case q.Qtype == dnsserver.TypeTXT:
-		for _, strings := range records {
-			answer.Answer = append(answer.Answer, &dnsserver.TXT{Hdr: dnsserver.RR_Header{Name: q.Name, Rrtype: dnsserver.TypeTXT, Class: dnsserver.ClassINET}, Txt: strings})
-		}
-	}
-	if _, packet := w.RemoteAddr().(*net.UDPAddr); packet {
-		answer.Truncate(dnsserver.MinMsgSize)
-	}
-	_ = w.WriteMsg(answer)
-}
-
-// publish puts TXT records at a name, each of one or more strings; none at all makes a name without such records.
-func (z *zone) publish(name string, records ...[]string) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	z.txt[name] = records
-}
-
-func (z *zone) fail(name string, code int) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	z.codes[name] = code
-}
-
-func (z *zone) silence(name string) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	z.mute[name] = true
-}
-
 // domains is a service of domains that asks the zone.
-func (p *platform) domains(z *zone) *Domains {
-	return NewDomains(DomainsOptions{DB: p.db, Repeat: p.repeat, DNS: NewTXT(z.address), Platform: []Host{"id.example", "tenants.example"}, Now: p.clock.now})
+func (p *platform) domains(z *zonetest.Zone) *Domains {
+	return NewDomains(DomainsOptions{DB: p.db, Repeat: p.repeat, DNS: NewTXT(z.Address), Platform: []Host{"id.example", "tenants.example"}, Now: p.clock.now})
 }
 
 // claimed is a domain that the tenant has claimed.
@@ -127,10 +37,10 @@ func claimed(t testing.TB, s *Domains, tenant Tenant, h Host, uses ...Use) (d Do
 }
 
 // proved is a domain that the tenant has claimed and proved.
-func proved(t testing.TB, s *Domains, z *zone, tenant Tenant, h Host, uses ...Use) Domain {
+func proved(t testing.TB, s *Domains, z *zonetest.Zone, tenant Tenant, h Host, uses ...Use) Domain {
 	t.Helper()
 	d := claimed(t, s, tenant, h, uses...)
-	z.publish(d.RecordName(), []string{d.RecordValue()})
+	z.Publish(d.RecordName(), []string{d.RecordValue()})
 	o, err := s.Verify(t.Context(), Admitted{Tenant: tenant}, d.ID)
 	check(t, err)
 	if !o.Verified {
@@ -176,7 +86,7 @@ func (p *platform) bare(t testing.TB) Tenant {
 
 func TestWhatDNSSaysDecides(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	filler := make([][]string, 20)
@@ -188,25 +98,30 @@ func TestWhatDNSSaysDecides(t *testing.T) {
 		want    string // in the message; empty: proved
 	}{
 		"the name does not exist":        {func(Domain) {}, "no TXT record"},
-		"the name has no TXT record":     {func(d Domain) { z.publish(d.RecordName()) }, "no TXT record"},
-		"another value":                  {func(d Domain) { z.publish(d.RecordName(), []string{"something else"}) }, "another value"},
-		"the token alone":                {func(d Domain) { z.publish(d.RecordName(), []string{d.VerificationToken}) }, "another value"},
-		"the token in lower case":        {func(d Domain) { z.publish(d.RecordName(), []string{strings.ToLower(d.RecordValue())}) }, "another value"},
-		"the value and more":             {func(d Domain) { z.publish(d.RecordName(), []string{d.RecordValue() + " x"}) }, "another value"},
-		"an empty value":                 {func(d Domain) { z.publish(d.RecordName(), []string{""}) }, "another value"},
-		"halves in two records":          {func(d Domain) { v := d.RecordValue(); z.publish(d.RecordName(), []string{v[:10]}, []string{v[10:]}) }, "another value"},
-		"the value at the domain itself": {func(d Domain) { z.publish(string(d.Domain), []string{d.RecordValue()}) }, "no TXT record"},
-		"the value at the parent":        {func(d Domain) { z.publish("_gatehouse-challenge.example.com", []string{d.RecordValue()}) }, "no TXT record"},
-		"the server fails":               {func(d Domain) { z.fail(d.RecordName(), dnsserver.RcodeServerFailure) }, "did not answer"},
-		"the server refuses":             {func(d Domain) { z.fail(d.RecordName(), dnsserver.RcodeRefused) }, "did not answer"},
-		"the server is silent":           {func(d Domain) { z.silence(d.RecordName()) }, "did not answer"},
-		"the value":                      {func(d Domain) { z.publish(d.RecordName(), []string{d.RecordValue()}) }, ""},
-		"the value in two strings":       {func(d Domain) { v := d.RecordValue(); z.publish(d.RecordName(), []string{v[:10], v[10:]}) }, ""},
+		"the name has no TXT record":     {func(d Domain) { z.Publish(d.RecordName()) }, "no TXT record"},
+		"another value":                  {func(d Domain) { z.Publish(d.RecordName(), []string{"something else"}) }, "another value"},
+		"the token alone":                {func(d Domain) { z.Publish(d.RecordName(), []string{d.VerificationToken}) }, "another value"},
+		"the token in lower case":        {func(d Domain) { z.Publish(d.RecordName(), []string{strings.ToLower(d.RecordValue())}) }, "another value"},
+		"the value and more":             {func(d Domain) { z.Publish(d.RecordName(), []string{d.RecordValue() + " x"}) }, "another value"},
+		"an empty value":                 {func(d Domain) { z.Publish(d.RecordName(), []string{""}) }, "another value"},
+		"halves in two records":          {func(d Domain) { v := d.RecordValue(); z.Publish(d.RecordName(), []string{v[:10]}, []string{v[10:]}) }, "another value"},
+		"the value at the domain itself": {func(d Domain) { z.Publish(string(d.Domain), []string{d.RecordValue()}) }, "no TXT record"},
+		"the value at the parent":        {func(d Domain) { z.Publish("_gatehouse-challenge.example.com", []string{d.RecordValue()}) }, "no TXT record"},
+		"the server fails":               {func(d Domain) { z.Fail(d.RecordName(), dnsserver.RcodeServerFailure) }, "did not answer"},
+		"the server refuses":             {func(d Domain) { z.Fail(d.RecordName(), dnsserver.RcodeRefused) }, "did not answer"},
+		"the server is silent":           {func(d Domain) { z.Silence(d.RecordName()) }, "did not answer"},
+		"the value":                      {func(d Domain) { z.Publish(d.RecordName(), []string{d.RecordValue()}) }, ""},
+		"the value in two strings":       {func(d Domain) { v := d.RecordValue(); z.Publish(d.RecordName(), []string{v[:10], v[10:]}) }, ""},
 		"the value among others": {func(d Domain) {
-			z.publish(d.RecordName(), []string{"other"}, []string{d.RecordValue()}, []string{"another"})
+			z.Publish(d.RecordName(), []string{"other"}, []string{d.RecordValue()}, []string{"another"})
 		}, ""},
+		"the value behind a CNAME": {func(d Domain) {
+			z.Alias(d.RecordName(), "proofs."+string(d.Domain))
+			z.Publish("proofs."+string(d.Domain), []string{d.RecordValue()})
+		}, ""},
+		"a CNAME to nowhere": {func(d Domain) { z.Alias(d.RecordName(), "nowhere."+string(d.Domain)) }, "no TXT record"},
 		"an answer too long for a packet": {func(d Domain) {
-			z.publish(d.RecordName(), append(slices.Clone(filler), []string{d.RecordValue()})...)
+			z.Publish(d.RecordName(), append(slices.Clone(filler), []string{d.RecordValue()})...)
 		}, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -253,7 +168,7 @@ func TestADNSServerThatIsDownIsAnOutcome(t *testing.T) {
 	for what, address := range map[string]string{"nobody listens": "127.0.0.1:1", "nobody answers": silent.LocalAddr().String(), "its name is unknown": "dns.invalid:53"} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := p.domains(&zone{address: address})
+			s := p.domains(&zonetest.Zone{Address: address})
 			if o := outcome(t, s, claimed(t, s, tenant, newHost())); o.Verified || !strings.Contains(o.Message, "did not answer") {
 				t.Errorf("%+v", o)
 			}
@@ -263,11 +178,11 @@ func TestADNSServerThatIsDownIsAnOutcome(t *testing.T) {
 
 func TestAProvedDomainStaysProved(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	d := proved(t, s, z, tenant, newHost())
-	z.fail(d.RecordName(), dnsserver.RcodeNameError) // nobody asks again
+	z.Fail(d.RecordName(), dnsserver.RcodeNameError) // nobody asks again
 	p.clock.advance(time.Hour)
 	if o := outcome(t, s, d); !o.Verified {
 		t.Errorf("%+v", o)
@@ -279,13 +194,13 @@ func TestAProvedDomainStaysProved(t *testing.T) {
 
 func TestOneOfTwoTenantsProvesADomain(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenants := []Tenant{p.bare(t), p.bare(t)}
 	for range 8 {
 		h := newHost()
 		d := []Domain{claimed(t, s, tenants[0], h), claimed(t, s, tenants[1], h)}
-		z.publish(d[0].RecordName(), []string{d[0].RecordValue()}, []string{d[1].RecordValue()})
+		z.Publish(d[0].RecordName(), []string{d[0].RecordValue()}, []string{d[1].RecordValue()})
 		codes := make([]string, 2)
 		inParallel(t, 2, func(i int) error {
 			_, err := s.Verify(t.Context(), Admitted{Tenant: tenants[i]}, d[i].ID)
@@ -312,13 +227,13 @@ func TestOneOfTwoTenantsProvesADomain(t *testing.T) {
 
 func TestManyDomainsProvedAtOnceMakeOnePrimary(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	all := make([]Domain, 6)
 	for i := range all {
 		all[i] = claimed(t, s, tenant, newHost())
-		z.publish(all[i].RecordName(), []string{all[i].RecordValue()})
+		z.Publish(all[i].RecordName(), []string{all[i].RecordValue()})
 	}
 	inParallel(t, len(all), func(i int) error {
 		o, err := s.Verify(t.Context(), Admitted{Tenant: tenant}, all[i].ID)
@@ -335,11 +250,11 @@ func TestManyDomainsProvedAtOnceMakeOnePrimary(t *testing.T) {
 // TestADomainProvedWhileThePrimaryIsRemovedTakesItsPlace: the removal has not committed when the proof is found.
 func TestADomainProvedWhileThePrimaryIsRemovedTakesItsPlace(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	old, next := proved(t, s, z, tenant, newHost()), claimed(t, s, tenant, newHost())
-	z.publish(next.RecordName(), []string{next.RecordValue()})
+	z.Publish(next.RecordName(), []string{next.RecordValue()})
 	verified := make(chan error, 1)
 	watcher := p.behind(t)
 	check(t, s.change(t.Context(), tenant.ID, Actor{}, func(ctx context.Context, tx directoryTx, _ *bundle) error {
@@ -362,7 +277,7 @@ func TestADomainProvedWhileThePrimaryIsRemovedTakesItsPlace(t *testing.T) {
 
 func TestThePrimaryDomainIsSucceededByTheOldestOtherHost(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	mail := proved(t, s, z, tenant, newHost(), UseEmail)
@@ -392,7 +307,7 @@ func TestThePrimaryDomainIsSucceededByTheOldestOtherHost(t *testing.T) {
 
 func TestADomainServesWhatItWasProvedFor(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	for _, uses := range [][]Use{{UseHost}, {UseEmail}, {UseHost, UseEmail}} {
@@ -407,7 +322,7 @@ func TestADomainServesWhatItWasProvedFor(t *testing.T) {
 
 func TestNobodyClaimsAPlatformsName(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	for _, h := range []Host{"id.example", "login.id.example", "a.b.id.example", "tenants.example", "acme.tenants.example"} {
@@ -440,7 +355,7 @@ func TestNobodyClaimsAPlatformsName(t *testing.T) {
 
 func TestANameIsTakenOnceItIsProved(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	one, other := p.bare(t), p.bare(t)
 	claim := func(tenant Tenant, h Host) string {
@@ -465,7 +380,7 @@ func TestANameIsTakenOnceItIsProved(t *testing.T) {
 
 func TestATenantClaimsAHundredDomains(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant, other := p.bare(t), p.bare(t)
 	p.do(t, `insert into control.domains (id, tenant_id, domain, uses, verification_token, created_at)
@@ -484,7 +399,7 @@ func TestATenantClaimsAHundredDomains(t *testing.T) {
 
 func TestAnotherTenantsDomainIsUnknown(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	one, other := p.bare(t), p.bare(t)
 	d := proved(t, s, z, one, newHost())
@@ -525,7 +440,7 @@ func badFields(err error) map[string]string {
 
 func TestADomainIsClaimedAsAPersonWritesIt(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	for written, want := range map[string]Host{
@@ -543,7 +458,7 @@ func TestADomainIsClaimedAsAPersonWritesIt(t *testing.T) {
 		if got.Domain != want || got.DNSRecord != "_gatehouse-challenge."+string(want) || got.DNSValue != d.RecordValue() || got.Verified || got.Primary || !slices.Equal(got.Uses, []Use{UseHost}) {
 			t.Errorf("%s: %s", written, w.Body)
 		}
-		z.publish(got.DNSRecord, []string{got.DNSValue})
+		z.Publish(got.DNSRecord, []string{got.DNSValue})
 		if o := outcome(t, s, d); !o.Verified {
 			t.Errorf("%s: %s", written, o.Message)
 		}
@@ -555,7 +470,7 @@ func TestADomainIsClaimedAsAPersonWritesIt(t *testing.T) {
 
 func TestWhatIsNoDomainIsRefused(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	long := strings.Repeat(strings.Repeat("a", 49)+".", 5) // 250 characters: a name, but none is left for the record
@@ -594,7 +509,7 @@ func TestWhatIsNoDomainIsRefused(t *testing.T) {
 
 func TestARepeatedClaimIsOneClaim(t *testing.T) {
 	t.Parallel()
-	p, z := newPlatform(t), newZone(t)
+	p, z := newPlatform(t), zonetest.Start(t)
 	s := p.domains(z)
 	tenant := p.bare(t)
 	h := newHost()

@@ -84,7 +84,7 @@ func (p *Provisioner) reserve(ctx context.Context, by Actor, t Tenant, blueprint
 			return err
 		}
 		d := newDomain(t.ID, t.PrimaryDomain, []Use{UseHost}, t.CreatedAt)
-		d.VerifiedAt, d.Primary = &t.CreatedAt, true
+		d.VerifiedAt, d.Primary, d.given = &t.CreatedAt, true, true
 		err = insertDomain(ctx, c, d)
 		if Violates(err, "domains_one_holder") {
 			return errDomainTaken

@@ -24,8 +24,8 @@ func slugTaken() *problem.Error {
 // giveDomain adds a domain that nobody has to prove, unless somebody holds the name; of a tenant without another it is the
 // primary one. The caller has the domains' lock.
 func giveDomain(ctx context.Context, tx provisionTx, d Domain) error {
-	_, err := tx.Exec(ctx, `insert into domains (`+domainColumns+`)
-		select $1, $2, $3, $4, $5, $6, not exists (select from domains where tenant_id = $2 and is_primary), $7
+	_, err := tx.Exec(ctx, `insert into domains (id, tenant_id, domain, uses, verification_token, verified_at, is_primary, created_at, next_check_at)
+		select $1, $2, $3, $4, $5, $6, not exists (select from domains where tenant_id = $2 and is_primary), $7, 'infinity'
 		on conflict do nothing`, d.ID, d.Tenant, d.Domain, d.Uses, d.VerificationToken, d.VerifiedAt, d.CreatedAt)
 	return err
 }

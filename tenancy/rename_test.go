@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gatehouse-id/gatehouse/internal/zonetest"
 )
 
 // renamed gives a tenant another slug.
@@ -128,7 +130,7 @@ func TestTwoWhoWantOneNewSlug(t *testing.T) {
 func TestARenameWhileDomainsAreClaimed(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)
-	tenant, domains := p.tenant(t), p.domains(&zone{})
+	tenant, domains := p.tenant(t), p.domains(&zonetest.Zone{})
 	inParallel(t, 8, func(i int) error {
 		if i%2 == 0 {
 			return p.renamed(t, tenant, newSlug())

@@ -13,7 +13,7 @@ import (
 const (
 	userMembers   = "id,email,name,roles,auth_provider,active,email_verified,is_owner,created_at,updated_at,avatar_base64"
 	keyMembers    = "id,name,prefix,scopes,created_at,expires_at,last_used_at,created_by"
-	domainMembers = "id,domain,uses,verified,verified_at,verification_token,dns_record,dns_value,primary,created_at"
+	domainMembers = "id,domain,uses,verified,verified_at,verification_token,dns_record,dns_value,primary,created_at,state,checked_at,failing_since"
 	tenantMembers = "id,name,slug,locale,owner_email,owner_user_id,is_master,state,region,schema_version,primary_domain,created_at,updated_at"
 )
 

@@ -25,6 +25,7 @@ type config struct {
 	TrustedProxies []netip.Prefix
 	Region         string
 	DNSServer      string
+	DomainGrace    time.Duration
 
 	Database            string // the name tenants' records carry; it holds the directory, too
 	DatabaseURL         secret
@@ -166,6 +167,14 @@ func parseDelay(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 || d > time.Minute {
 		return 0, errors.New("must be a time from 0s to 1m")
+	}
+	return d, nil
+}
+
+func parseGrace(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Hour || d > 30*24*time.Hour {
+		return 0, errors.New("must be a time from 1h to 720h")
 	}
 	return d, nil
 }

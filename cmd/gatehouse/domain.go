@@ -32,9 +32,9 @@ func domainList(p process) *cobra.Command {
 		}
 		var rows [][]any
 		for _, d := range all {
-			rows = append(rows, []any{readable(d.Domain), d.Uses, domainState(d), d.ID})
+			rows = append(rows, []any{readable(d.Domain), d.Uses, pl.domainState(d), moment(d.CheckedAt), d.ID})
 		}
-		return table(p, "DOMAIN\tUSES\tSTATE\tID", rows)
+		return table(p, "DOMAIN\tUSES\tSTATE\tCHECKED\tID", rows)
 	})
 	return c
 }
@@ -47,14 +47,26 @@ func readable(h tenancy.Host) string {
 	return string(h)
 }
 
-func domainState(d tenancy.Domain) string {
-	switch {
-	case d.VerifiedAt == nil:
-		return "not verified"
-	case d.Primary:
-		return "primary"
+// domainState is where a domain stands, in a few words.
+func (p *platform) domainState(d tenancy.Domain) string {
+	state := string(d.State())
+	if d.Primary {
+		state += ", primary"
 	}
-	return "verified"
+	switch d.State() {
+	case tenancy.DomainFailing:
+		state += ", lost after " + d.FailingSince.Add(p.config.DomainGrace).Format(time.RFC3339)
+	case tenancy.DomainLost:
+		state += " " + d.LostAt.Format(time.RFC3339)
+	}
+	return state
+}
+
+func moment(at *time.Time) string {
+	if at == nil {
+		return "-"
+	}
+	return at.Format(time.RFC3339)
 }
 
 // everyDomain is all of a tenant's domains; there are a hundred at most.

@@ -42,6 +42,8 @@ var settings = []setting{
 		set: func(c *config, s string) error { c.Region = s; return nil }},
 	{name: "DNS_SERVER", doc: "HOST:PORT of the DNS server asked for the proof of a domain. Default: the machine's resolver.",
 		set: func(c *config, s string) (err error) { c.DNSServer, err = parseHostPort(s); return err }},
+	{name: "DOMAIN_GRACE", fallback: "72h", doc: "How long the record that proves a domain may be missing before the domain is lost, from 1h to 720h.",
+		set: func(c *config, s string) (err error) { c.DomainGrace, err = parseGrace(s); return err }},
 
 	{name: "DATABASE", fallback: "shared-1", flagless: true, doc: "Name of the database, as tenants' records carry it. Never change it once there are tenants.",
 		set: func(c *config, s string) error { c.Database = s; return nil }},

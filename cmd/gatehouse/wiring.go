@@ -95,7 +95,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.keyring = tenancy.NewKeyring(p.db, now)
 	p.repeat = tenancy.NewRepeat(p.db, p.custodian, now)
 	p.audit = &audit.Log{DB: p.db, Keyring: p.keyring, Signer: p.custodian, Now: now}
-	p.outbox = &tenancy.Outbox{DB: p.db, Directory: p.directory, Ledger: audit.Ledger{}, Log: log}
+	p.outbox = &tenancy.Outbox{DB: p.db, Directory: p.directory, Ledger: audit.Ledger{Beside: identity.TellAdministrators}, Log: log}
 	p.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{
 		Control: provisioning[c.Database].ProvisioningDB, Placements: provisioning,
 		Home: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
@@ -174,7 +174,7 @@ func (p *platform) openMail(composers mail.Composers, now func() time.Time) (err
 }
 
 func (p *platform) domainOptions(now func() time.Time) tenancy.DomainsOptions {
-	o := tenancy.DomainsOptions{DB: p.db, Repeat: p.repeat, Outbox: p.outbox, DNS: tenancy.NewTXT(p.config.DNSServer), Now: now,
+	o := tenancy.DomainsOptions{DB: p.db, Repeat: p.repeat, Outbox: p.outbox, DNS: tenancy.NewTXT(p.config.DNSServer), Grace: p.config.DomainGrace, Now: now,
 		Platform: []tenancy.Host{p.config.Address.Shared()}}
 	if p.config.TenantDomain != "" {
 		o.Platform = append(o.Platform, p.config.TenantDomain)
@@ -231,6 +231,9 @@ func (p *platform) start(ctx context.Context) {
 	}
 	p.background.Go(func() { p.outbox.Run(ctx) })
 	p.background.Go(func() { p.rotator.Run(ctx) })
+	if !p.config.development { // whose names nobody could look up
+		p.background.Go(func() { p.domains.Recheck(ctx, p.log, time.Minute) })
+	}
 	if !p.config.unsealed {
 		p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })
 	}

@@ -65,6 +65,10 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 	"domain.verified": "the tenant proved a domain",
 	"domain.removed":  "the tenant gave a domain up",
 
+	"domain.failing":  "the record that proves a domain is gone or has another value; until says when the domain is lost unless it is put back",
+	"domain.restored": "the record that proves a domain is back",
+	"domain.lost":     "a domain is the tenant's no longer, for the record that proves it is gone",
+
 	"domain.made_primary": "the tenant's issuer and links moved to a domain; was names the one before, if there was one",
 
 	"tenant.created":   "a tenant was made",

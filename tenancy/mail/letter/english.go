@@ -44,5 +44,13 @@ var english = wording{
 		AuthenticatorSuspect: {"A security key of yours may have been copied", []string{
 			"a sign-in to your account at {{.tenant}} was refused ({{.time}}): what the security key{{if .device_name}} {{.device_name}}{{end}} said of itself suggests that there is a copy of it.",
 			"Remove it from your account and use another one."}, "", nil},
+
+		DomainFailing: {"{{.domain}} is about to be lost for {{.tenant}}", []string{
+			"the DNS record that proves that {{.domain}} belongs to {{.tenant}} is gone or has another value ({{.time}}). If it is not put back until {{.until}}, people can no longer sign in at {{.domain}}, and addresses of it lead to nobody.",
+			"Name of the record: {{.record}}", "Type: TXT", "Value: {{.value}}",
+			"Once the record is back you need not do anything more. You get this as an administrator of {{.tenant}}."}, "", nil},
+		DomainLost: {"{{.domain}} is lost for {{.tenant}}", []string{
+			"the DNS record that proves that {{.domain}} belongs to {{.tenant}} has been missing for too long. The domain is no longer served ({{.time}}), and others may prove it as theirs.",
+			"To have it again, put the record back and have the domain verified.", "Name of the record: {{.record}}", "Type: TXT", "Value: {{.value}}"}, "", nil},
 	},
 }

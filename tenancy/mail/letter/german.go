@@ -44,5 +44,13 @@ var german = wording{
 		AuthenticatorSuspect: {"Ein Sicherheitsschlüssel von Ihnen wurde vielleicht kopiert", []string{
 			"eine Anmeldung mit Ihrem Konto bei {{.tenant}} wurde abgelehnt ({{.time}}): was der Sicherheitsschlüssel{{if .device_name}} {{.device_name}}{{end}} von sich sagte, lässt vermuten, dass es eine Kopie von ihm gibt.",
 			"Entfernen Sie ihn aus Ihrem Konto und benutzen Sie einen anderen."}, "", nil},
+
+		DomainFailing: {"{{.domain}} geht {{.tenant}} bald verloren", []string{
+			"der DNS-Eintrag, der zeigt, dass {{.domain}} zu {{.tenant}} gehört, fehlt oder hat einen anderen Wert ({{.time}}). Ist er bis {{.until}} nicht wieder da, kann sich unter {{.domain}} niemand mehr anmelden, und Adressen mit dieser Domain führen zu niemandem.",
+			"Name des Eintrags: {{.record}}", "Typ: TXT", "Wert: {{.value}}",
+			"Ist der Eintrag wieder da, brauchen Sie sonst nichts zu tun. Sie bekommen dies, weil Sie {{.tenant}} administrieren."}, "", nil},
+		DomainLost: {"{{.domain}} ist {{.tenant}} verloren gegangen", []string{
+			"der DNS-Eintrag, der zeigt, dass {{.domain}} zu {{.tenant}} gehört, hat zu lange gefehlt. Unter dieser Domain wird nichts mehr angeboten ({{.time}}), und andere können sie für sich nachweisen.",
+			"Um sie wieder zu bekommen, setzen Sie den Eintrag wieder und lassen Sie die Domain prüfen.", "Name des Eintrags: {{.record}}", "Typ: TXT", "Wert: {{.value}}"}, "", nil},
 	},
 }

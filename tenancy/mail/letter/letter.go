@@ -37,11 +37,15 @@ const (
 	BackupCodeUsed       Kind = "backup_code_used"
 	BackupCodesReplaced  Kind = "backup_codes_replaced"
 	AuthenticatorSuspect Kind = "authenticator_suspect"
+
+	DomainFailing Kind = "domain_failing" // these go to administrators
+	DomainLost    Kind = "domain_lost"
 )
 
 // Kinds are all of them.
 var Kinds = []Kind{Invitation, VerifyEmail, ResetPassword, ConfirmEmailChange, EmailChanged, PasswordChanged, PasswordResetDone,
-	AccountLocked, AccountExists, AccountDeleted, FactorAdded, FactorRemoved, FactorsReset, BackupCodeUsed, BackupCodesReplaced, AuthenticatorSuspect}
+	AccountLocked, AccountExists, AccountDeleted, FactorAdded, FactorRemoved, FactorsReset, BackupCodeUsed, BackupCodesReplaced, AuthenticatorSuspect,
+	DomainFailing, DomainLost}
 
 // Fields are what a letter knows, by name.
 type Fields map[string]string
@@ -71,6 +75,10 @@ func (k Kind) Fields() []string {
 		all = append(all, "remaining")
 	case EmailChanged:
 		all = append(all, "new_email")
+	case DomainFailing:
+		all = append(all, "domain", "record", "value", "until")
+	case DomainLost:
+		all = append(all, "domain", "record", "value")
 	}
 	return all
 }
