@@ -21,7 +21,9 @@ import (
 	"github.com/golang-migrate/migrate/v4"
 	pgxmigrate "github.com/golang-migrate/migrate/v4/database/pgx/v5"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -81,6 +83,10 @@ func TenantScript() string {
 }
 
 func apply(ctx context.Context, url, schema, set string) error {
+	// A schema that a later release has brought further is none of ours; golang-migrate would miss the file it stands at.
+	if at, err := standing(ctx, url, schema); err != nil || at >= embedded(set).Latest() {
+		return err
+	}
 	if err := exec(ctx, url, oneAtATime+"create schema if not exists "+pgx.Identifier{schema}.Sanitize()); err != nil {
 		return fmt.Errorf("migrations: make schema %s: %w", schema, err)
 	}
@@ -102,11 +108,6 @@ func apply(ctx context.Context, url, schema, set string) error {
 	if err != nil {
 		return err
 	}
-	// A schema that a later release has brought further is none of ours; golang-migrate would miss the file it stands at.
-	if version, dirty, err := m.Version(); err == nil && !dirty && int(version) > embedded(set).Latest() {
-		_, _ = m.Close()
-		return ctx.Err()
-	}
 	stop := context.AfterFunc(ctx, func() { m.GracefulStop <- true })
 	defer stop()
 	defer func() { _, _ = m.Close() }()
@@ -114,6 +115,22 @@ func apply(ctx context.Context, url, schema, set string) error {
 		return fmt.Errorf("migrations: %s: %w", schema, err)
 	}
 	return ctx.Err()
+}
+
+// standing is the version at which a schema is, by its own account; 0 for one that is not there, has no version, or is dirty.
+func standing(ctx context.Context, url, schema string) (version int, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	table := pgx.Identifier{schema, pgxmigrate.DefaultMigrationsTable}.Sanitize()
+	err = conn.QueryRow(ctx, "select coalesce(max(version) filter (where not dirty), 0) from "+table).Scan(&version)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == pgerrcode.UndefinedTable { // said of a schema that is not there, too
+		return 0, nil
+	}
+	return version, err
 }
 
 // open pins the connection to one schema: a migration that names a table unqualified cannot land anywhere else, in

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gatehouse-id/gatehouse/migrations"
 )
@@ -79,21 +80,33 @@ func toldDatabases(p process) ([]database, error) {
 	return c.databases(), nil
 }
 
-// prepareDatabases brings each database to where tenants can live in it, the first with the directory. One that is away
-// does not keep the others waiting.
+// prepareDatabases brings each database to where tenants can live in it, the first with the directory, a few at a time. One
+// that is away does not keep the others waiting.
 func prepareDatabases(ctx context.Context, p process, databases []database) (failed []error) {
 	failed = make([]error, len(databases))
+	var all errgroup.Group
+	all.SetLimit(4)
 	for i, d := range databases {
-		migrate, done := migrations.Database, "database "+d.Name+": ready"
-		if i == 0 {
-			migrate, done = migrations.Control, fmt.Sprintf("directory: version %d", migrations.LatestControl)
+		all.Go(func() error {
+			migrate := migrations.Database
+			if i == 0 {
+				migrate = migrations.Control
+			}
+			if err := migrate(ctx, string(d.ProvisionerURL)); err != nil {
+				failed[i] = fmt.Errorf("database %s: %w", d.Name, afterRoles(oneLine(err), err))
+			}
+			return nil
+		})
+	}
+	_ = all.Wait()
+	for i, d := range databases {
+		switch {
+		case failed[i] != nil:
+		case i == 0:
+			fmt.Fprintf(p.stdout, "directory: version %d\n", migrations.LatestControl)
+		default:
+			fmt.Fprintln(p.stdout, "database "+d.Name+": ready")
 		}
-		err := migrate(ctx, string(d.ProvisionerURL))
-		if err != nil {
-			failed[i] = fmt.Errorf("database %s: %w", d.Name, afterRoles(oneLine(err), err))
-			continue
-		}
-		fmt.Fprintln(p.stdout, done)
 	}
 	return failed
 }
