@@ -49,6 +49,7 @@ type LoginsOptions struct {
 	Settings  *settings.Store
 	Hasher    *password.Hasher
 	Keys      custody.Custodian
+	Sealing   tenancy.SealingKeys
 	Tokens    *Tokens
 	Factors   Factors
 	Throttle  *guessing.Throttle
@@ -117,7 +118,7 @@ func (l *Logins) Password(ctx context.Context, t tenancy.Tenant, e Email, pw pas
 		return Outcome{}, l.refuse(ctx, t, a.User.ID, why)
 	}
 	o, err := l.complete(ctx, t, Holder{account: &a}, Proof{User: a.User.ID, AMR: []string{"pwd"}, AuthTime: l.Now(), CredentialVersion: a.CredentialVersion, Client: c})
-	if err == nil && stale {
+	if err == nil && (stale || l.outdated(ctx, t, a.Hash)) {
 		l.rehash(ctx, t, a, pw)
 	}
 	return o, err

@@ -70,6 +70,7 @@ func (d *Desk) judge(ctx context.Context, t tenancy.Tenant, u id.User, totp *tot
 	case step <= totp.lastStep:
 		return statement{}, refuse(reasonUsed, nil)
 	}
+	d.renew(ctx, t, sealedSecret{totp.id, u, totp.sealed})
 	return spendStep(totp.id, step, d.Now()), nil
 }
 

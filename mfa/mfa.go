@@ -52,6 +52,7 @@ type Options struct {
 	DB       *tenancy.DB
 	Settings *settings.Store
 	Keys     custody.Custodian
+	Sealing  tenancy.SealingKeys
 	Address  tenancy.Address
 	Hosts    *tenancy.PerTenant[[]tenancy.Host] // proved by the tenant
 	Now      func() time.Time

@@ -343,12 +343,20 @@ func (r *Rotator) retire(ctx context.Context, tx Tx, keys signingKeys, now time.
 
 // tell puts what became of a key into the tenant's log and announces it.
 func (r *Rotator) tell(ctx context.Context, tx Tx, k SigningKeyRecord, by ActorType) error {
-	if err := Announce(ctx, tx); err != nil || r.Outbox == nil {
+	if err := Announce(ctx, tx); err != nil {
 		return err
 	}
 	did := map[KeyState]Action{KeyPublished: "signing_key.published", KeyActive: "signing_key.activated", KeyRetired: "signing_key.retired", KeyRevoked: "signing_key.revoked"}
 	e := Event{Action: did[k.State], Actor: Actor{Type: by}, ResourceType: "signing_key", ResourceID: k.KID, At: r.now(),
 		Metadata: map[string]any{"algorithm": k.Algorithm}}
+	return r.record(ctx, tx, e)
+}
+
+// record puts an event into the log of the transaction's tenant.
+func (r *Rotator) record(ctx context.Context, tx Tx, e Event) error {
+	if r.Outbox == nil {
+		return nil
+	}
 	_, text, err := r.Outbox.Ledger.Draft(ctx, tx.Tenant().ID, e)
 	if err != nil {
 		return err

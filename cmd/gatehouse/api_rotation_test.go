@@ -65,12 +65,7 @@ func TestNoValidTokenIsRefusedDuringARotation(t *testing.T) {
 		tt.testPlatform = both[rand.IntN(2)]
 		return tt
 	}
-	var settings map[string]any
-	if err := json.Unmarshal(first.do(t, request{method: "GET", host: first.host, path: "/v1/settings", key: first.key}).want(t, 200, "").body, &settings); err != nil {
-		t.Fatal(err)
-	}
-	settings["tokens"].(map[string]any)["access_seconds"] = 3600 // as long as they may live
-	first.do(t, request{method: "PUT", host: first.host, path: "/v1/settings", key: first.key, body: settings}).want(t, 200, "")
+	first.settings(t, func(s map[string]any) { s["tokens"].(map[string]any)["access_seconds"] = 3600 }).want(t, 200, "") // as long as they may live
 	email, _ := first.newUser(t)
 	refresh := first.login(t, email, goodPassword).want(t, 200, "").text("refresh_token")
 

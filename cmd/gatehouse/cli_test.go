@@ -94,6 +94,7 @@ func TestOperatorsCommands(t *testing.T) {
 	}
 
 	ownerGetsAPassword(t, in, runs, refuses)
+	keysAreRotated(t, runs, refuses)
 
 	key := runs(`^(ghk_\S+)\n$`, "", "key", "create", "initech", "--scopes", "users:read,users:write")
 	refuses("scopes must hold", "", "key", "create", "initech", "--scopes", "everything")

@@ -11,10 +11,11 @@ import (
 
 func keyCommand(p process) *cobra.Command {
 	c := &cobra.Command{
-		Use: "key", Short: "Make API keys; list, rotate and revoke signing keys",
-		Long: "Make API keys (create); list, rotate and revoke a tenant's signing keys.",
+		Use: "key", Short: "Make API keys; list, rotate and revoke the keys of tenants",
+		Long: "Make API keys (create); list, rotate and revoke a tenant's signing keys; rotate its sealing key\n" +
+			"(rotate-sealing) and seal anew what older versions of it have sealed (rewrap).",
 	}
-	c.AddCommand(keyCreate(p), keyList(p), keyRotate(p), keyRevoke(p))
+	c.AddCommand(keyCreate(p), keyList(p), keyRotate(p), keyRevoke(p), keyRotateSealing(p), keyRewrap(p))
 	return c
 }
 

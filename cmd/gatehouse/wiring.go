@@ -108,7 +108,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	// identity: who is asking?
 	p.settings = tenantsettings.NewStore(p.db, now)
 	hosts := tenancy.NewHosts(p.db)
-	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Address: c.Address,
+	sealing := tenancy.NewSealingKeys(p.custodian, now)
+	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Sealing: sealing, Address: c.Address,
 		Hosts: hosts, Now: now, Log: log})
 	tokens := &identity.Tokens{Keyring: p.keyring, Signer: p.custodian, Address: c.Address, Now: now}
 	breaches, err := p.openBreaches()
@@ -118,7 +119,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	imported := transfer.NewImported(p.db, p.directory, p.custodian)
 	hasher := password.NewHasher(fairshare.NewGate(gate), password.DefaultParams).WithImports(imported)
 	p.throttle = guessing.NewThrottle(guessing.ThrottleOptions{DB: p.db, Keys: p.custodian, Now: now})
-	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian,
+	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian, Sealing: sealing,
 		Settings: p.settings, Tokens: tokens, Factors: p.factors, Throttle: p.throttle, Patience: patience, Now: now, Log: log})
 	p.sessions = &identity.Sessions{DB: p.db, Now: now}
 	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}

@@ -96,10 +96,15 @@ func ParsePHC(s string) (PHC, error) {
 func (p PHC) Hash() Hash {
 	key := ""
 	if p.KeyID > 0 {
-		key = ",keyid=" + b64.EncodeToString([]byte(strconv.Itoa(p.KeyID)))
+		key = KeyParameter(p.KeyID)
 	}
 	return Hash(fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d%s$%s$%s", p.Params.Memory, p.Params.Time,
 		p.Params.Parallelism, key, b64.EncodeToString(p.Salt), b64.EncodeToString(p.Sum)))
+}
+
+// KeyParameter is how a hash says that it was peppered with this version of the key.
+func KeyParameter(version int) string {
+	return ",keyid=" + b64.EncodeToString([]byte(strconv.Itoa(version)))
 }
 
 // parseKeyID reads the version of the pepper key: canonical base64 of canonical decimal, 1 to maxKeyID.

@@ -55,6 +55,8 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 	"signing_key.published":        "a new signing key is told to verifiers and not used yet; algorithm says of what kind",
 	"signing_key.activated":        "a signing key is used from now on, and the one before signs no more",
 	"signing_key.retired":          "a signing key is not told to verifiers any more: what it signed has expired",
+	"sealing_key.rotate_requested": "somebody asked for another version of a tenant's sealing key",
+	"sealing_key.rotated":          "secrets are sealed and passwords peppered with another version of the tenant's key; version says which",
 	"signing_key.revoked":          "a signing key was ended at once, and with it every access token it signed",
 
 	"settings.changed": "the tenant decided otherwise; members says about what",
