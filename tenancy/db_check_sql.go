@@ -33,6 +33,11 @@ func (db *DB) Check(ctx context.Context) error {
 			return fmt.Errorf("database %s: %w", name, err)
 		}
 	}
+	return db.CheckDirectory(ctx)
+}
+
+// CheckDirectory holds the directory's version against the one this binary was made for.
+func (db *DB) CheckDirectory(ctx context.Context) error {
 	return db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
 		var version int
 		if err := tx.QueryRow(ctx, `select version from schema_migrations where not dirty`).Scan(&version); err != nil {

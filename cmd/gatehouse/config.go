@@ -32,6 +32,7 @@ type config struct {
 	ProvisionerURL      secret
 	DatabaseCapacity    int32
 	DatabaseConnections int32 // of all databases together
+	Replicas            int32 // that open so many each
 	MoreDatabases       []database
 
 	Vault            custody.VaultConfig
@@ -45,6 +46,7 @@ type config struct {
 	BreachFilter         string // a file
 	BreachFilterRequired bool
 
+	MetricsListen string
 	LogLevel      slog.Level
 	LogFormat     string
 	ShutdownDelay time.Duration

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/tenancytest"
 )
 
@@ -145,4 +146,9 @@ func TestMigratePreparesEveryDatabase(t *testing.T) {
 	p := launch(t, environment(serveSettings(in, listen), "GATEHOUSE_SHUTDOWN_DELAY=0s", env[2]), "serve")
 	eventually(t, 10*time.Second, "ready", func() bool { return status(t, listen, "/readyz") == http.StatusOK })
 	_ = p.cmd.Process.Kill()
+}
+
+// tenantNamed is a tenant to ask for in a database.
+func tenantNamed(database string) tenancy.Tenant {
+	return tenancy.Tenant{Slug: tenancy.Slug("t" + strings.ToLower(rand.Text()[:12])), Name: "Test", Locale: "en", Database: database}
 }

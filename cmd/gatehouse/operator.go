@@ -23,10 +23,7 @@ func operator(p process, do func(context.Context, *platform, []string) error) fu
 		if err != nil {
 			return err
 		}
-		// Of what a server notes in passing, a person at a terminal wants to know only what is wrong.
-		if cfg.LogLevel == slog.LevelInfo {
-			cfg.LogLevel = slog.LevelWarn
-		}
+		cfg.LogLevel = quiet(cfg.LogLevel)
 		platform, err := wire(c.Context(), cfg, cfg.logger(p.stderr))
 		if err != nil {
 			return err
@@ -37,6 +34,15 @@ func operator(p process, do func(context.Context, *platform, []string) error) fu
 		}
 		return plain(do(c.Context(), platform, args))
 	}
+}
+
+// quiet is the level of a command's log: of what a server notes in passing, a person at a terminal wants to know only what is
+// wrong.
+func quiet(l slog.Level) slog.Level {
+	if l == slog.LevelInfo {
+		return slog.LevelWarn
+	}
+	return l
 }
 
 // plain says a refusal as an operator wants to read it: the sentence that a client gets, with what it says about single

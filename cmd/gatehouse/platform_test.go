@@ -55,7 +55,7 @@ func testConfig(tb testing.TB, in tenancytest.Installation, address string) conf
 		tb.Fatal(err)
 	}
 	return config{
-		Listen: address, Address: public, TenantDomain: "localhost", Region: "test", Database: "shared-1", DatabaseCapacity: defaultCapacity, DatabaseConnections: 8,
+		Listen: address, Address: public, TenantDomain: "localhost", Region: "test", Database: "shared-1", DatabaseCapacity: defaultCapacity, Replicas: 1, DatabaseConnections: 8,
 		DatabaseURL: secret(in.RuntimeURL), ProvisionerURL: secret(in.ProvisionerURL),
 		Vault: in.Runtime, VaultProvisioner: in.Provisioner.Login, LogFormat: "json", LogLevel: slog.LevelInfo, development: true, patient: true, unsealed: true,
 	}

@@ -84,6 +84,9 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, listener net.Liste
 	if err := platform.checkDatabase(ctx); err != nil {
 		return err
 	}
+	if err := platform.serveMetrics(background); err != nil {
+		return fmt.Errorf("GATEHOUSE_METRICS_LISTEN: %w", err)
+	}
 	platform.start(background)
 	if err := a.furnish(ctx, platform); err != nil {
 		return err

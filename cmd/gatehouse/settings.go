@@ -64,6 +64,9 @@ var settings = []setting{
 			return err
 		}},
 
+	{name: "REPLICAS", fallback: "1", doc: "Replicas that run beside each other, from 1 to 1000. At the start, and by gatehouse doctor, the connections of all are held against what each database server allows.",
+		set: func(c *config, s string) (err error) { c.Replicas, err = parseCount(s, 1, 1000); return err }},
+
 	{name: "VAULT_ADDR", required: true, doc: "URL of Vault.",
 		set: func(c *config, s string) error { c.Vault.Address = s; return nil }},
 	{name: "VAULT_NAMESPACE", doc: "Namespace of Vault Enterprise.",
@@ -115,6 +118,8 @@ var settings = []setting{
 	{name: "BREACH_FILTER_REQUIRED", fallback: "false", doc: "true: without a whole BREACH_FILTER the server does not start, and while it cannot be read no password is set. false: it is logged, and passwords are set without it.",
 		set: func(c *config, s string) (err error) { c.BreachFilterRequired, err = parseBool(s); return err }},
 
+	{name: "METRICS_LISTEN", doc: "Address that metrics for Prometheus are served on, as HOST:PORT, at /metrics. It asks nobody who they are: keep it in your own network. Default: none are served.",
+		set: func(c *config, s string) (err error) { c.MetricsListen, err = parseHostPort(s); return err }},
 	{name: "LOG_LEVEL", fallback: "info", doc: "debug, info, warn or error.",
 		set: func(c *config, s string) (err error) { c.LogLevel, err = parseLevel(s); return err }},
 	{name: "LOG_FORMAT", fallback: "json", doc: "json or text.",

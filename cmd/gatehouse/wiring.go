@@ -145,12 +145,12 @@ func (p *platform) openDatabases(ctx context.Context) (serving map[string]*tenan
 			return nil, nil, err
 		}
 		p.closers = append(p.closers, pool.Close)
-		provisioner, err := tenancy.NewProvisioningPool(ctx, string(d.ProvisionerURL), 2)
+		provisioner, err := tenancy.NewProvisioningPool(ctx, string(d.ProvisionerURL), provisioningConnections)
 		if err != nil {
 			return nil, nil, err
 		}
 		p.closers = append(p.closers, provisioner.Close)
-		jobs, err := tenancy.NewJobsPool(ctx, string(d.URL), 3)
+		jobs, err := tenancy.NewJobsPool(ctx, string(d.URL), jobsConnections)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -221,6 +221,7 @@ func (p *platform) openCustody() error {
 // start runs what goes on beside requests until ctx ends.
 func (p *platform) start(ctx context.Context) {
 	p.background.Go(func() { p.directory.Listen(ctx, p.log) })
+	p.background.Go(func() { p.warnOfBudget(ctx) })
 	p.background.Go(func() { p.db.Watch(ctx, p.log) })
 	work := p.mail.Work
 	if !p.config.Mail.configured() {
