@@ -22,10 +22,8 @@ type unfinished struct {
 	blueprint string
 }
 
-// makeSchema makes a tenant's role and schema with all tables and leaves the transaction's search_path there. The
-// schema belongs to the provisioning role; the tenant's role may read and write rows and nothing else, so not even a
-// statement smuggled into the service could change a table. Where the schema is there already nothing is done, and made
-// is false.
+// makeSchema makes a tenant's role and schema with all tables, of a blank one where one is ready, and leaves the
+// transaction's search_path there. Where the schema is there already nothing is done, and made is false.
 //
 // The lock closes the race of two replicas that finish the same tenant: "create schema if not exists" alone fails with
 // a unique violation when both get there at once.
@@ -37,6 +35,17 @@ func makeSchema(ctx context.Context, c provisionTx, name, runtimeRole string) (m
 	if err := c.QueryRow(ctx, `select to_regnamespace($1) is not null`, name).Scan(&there); err != nil || there {
 		return false, err
 	}
+	if claimed, err := claimBlank(ctx, c, name); err != nil || claimed {
+		return claimed, err
+	}
+	err = buildSchema(ctx, c, name, runtimeRole)
+	return err == nil, err
+}
+
+// buildSchema makes a role and a schema of one name and leaves the transaction's search_path there. The schema belongs to the
+// provisioning role; the tenant's role may read and write rows and nothing else, so not even a statement smuggled into the
+// service could change a table.
+func buildSchema(ctx context.Context, c provisionTx, name, runtimeRole string) error {
 	runtime := pgx.Identifier{runtimeRole}.Sanitize()
 	// The version table comes before the default privileges: a tenant's role has no business with it.
 	script := `create role ` + name + ` nologin noinherit;
@@ -47,8 +56,8 @@ alter default privileges in schema ` + name + ` grant select, insert, update, de
 set local search_path to ` + name + `;
 ` + migrations.TenantScript() + `
 revoke all on schema_migrations from ` + name
-	_, err = c.Exec(ctx, script) // no arguments: the simple protocol, which takes several statements at once
-	return err == nil, err
+	_, err := c.Exec(ctx, script) // no arguments: the simple protocol, which takes several statements at once
+	return err
 }
 
 // schemaVersion is where a schema stands by its own account. The text is made for the one schema, so it is not kept as a

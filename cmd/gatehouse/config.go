@@ -34,6 +34,7 @@ type config struct {
 	DatabaseConnections int32 // of all databases together
 	Replicas            int32 // that open so many each
 	MoreDatabases       []database
+	ReadySchemas        int32 // blank ones kept in each
 
 	Vault            custody.VaultConfig
 	VaultProvisioner custody.VaultLogin

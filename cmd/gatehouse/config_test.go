@@ -71,6 +71,7 @@ func TestConfigurationRefuses(t *testing.T) {
 		{"PROVISIONER_DATABASE_URL", "postgres://p:pw-two@db.example/gatehouse?sslmode=allow", "needs sslmode"},
 		{"DATABASE_CAPACITY", "2001", "must be a number from 0 to 2000"},
 		{"DATABASES_FILE", "/nowhere", "no such file"},
+		{"READY_SCHEMAS", "101", "must be a number from 0 to 100"},
 		{"REPLICAS", "0", "must be a number from 1 to 1000"},
 		{"METRICS_LISTEN", "9090", "must be HOST:PORT"},
 		{"DATABASE_CONNECTIONS", "1", "must be a number from 2 to 200"},

@@ -64,6 +64,8 @@ var settings = []setting{
 			return err
 		}},
 
+	{name: "READY_SCHEMAS", fallback: "8", doc: "Blank schemas kept ready in each database, from 0 to 100, with which a tenant is made at once. More are for installations where many sign up in the same minute.",
+		set: func(c *config, s string) (err error) { c.ReadySchemas, err = parseCount(s, 0, 100); return err }},
 	{name: "REPLICAS", fallback: "1", doc: "Replicas that run beside each other, from 1 to 1000. At the start, and by gatehouse doctor, the connections of all are held against what each database server allows.",
 		set: func(c *config, s string) (err error) { c.Replicas, err = parseCount(s, 1, 1000); return err }},
 

@@ -98,7 +98,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.outbox = &tenancy.Outbox{DB: p.db, Directory: p.directory, Ledger: audit.Ledger{Beside: identity.TellAdministrators}, Log: log}
 	p.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{
 		Control: provisioning[c.Database].ProvisioningDB, Placements: provisioning,
-		Home: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
+		Ready: int(c.ReadySchemas), Home: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
 		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
 	})
 	p.rotator = tenancy.NewRotator(tenancy.RotatorOptions{DB: p.db, Directory: p.directory, Control: provisioning[c.Database].ProvisioningDB, Keys: p.keymaster, Outbox: p.outbox,
@@ -222,6 +222,7 @@ func (p *platform) openCustody() error {
 func (p *platform) start(ctx context.Context) {
 	p.background.Go(func() { p.directory.Listen(ctx, p.log) })
 	p.background.Go(func() { p.warnOfBudget(ctx) })
+	p.background.Go(func() { p.provision.KeepReady(ctx) })
 	p.background.Go(func() { p.db.Watch(ctx, p.log) })
 	work := p.mail.Work
 	if !p.config.Mail.configured() {
