@@ -54,7 +54,7 @@ func (d *Discovery) find(r *http.Request) (f found, err error) {
 	if f.site, err = d.Front.Site(r); err != nil {
 		return f, err
 	}
-	if f.tenant, err = f.site.Anonymous().EvenSuspended(r.Context(), nil); err != nil {
+	if f.tenant, err = f.site.Anonymous().OfIssuer().EvenSuspended(r.Context(), nil); err != nil {
 		return f, err
 	}
 	f.keys, err = d.Keyring.Of(r.Context(), f.tenant)

@@ -16,7 +16,7 @@ type Change struct {
 }
 
 // Update changes a tenant. Errors: ErrUnknown; 409 platform_protected where the platform tenant would be suspended or
-// renamed; 409 slug_taken.
+// renamed; 409 slug_taken; 409 tenant_deleting.
 func (p *Provisioner) Update(ctx context.Context, t id.Tenant, c Change) error {
 	given, err := p.domainOfRename(ctx, c)
 	if err != nil {
@@ -34,6 +34,9 @@ func (p *Provisioner) Update(ctx context.Context, t id.Tenant, c Change) error {
 		was, err := lockTenant(ctx, tx, t)
 		if err != nil {
 			return err
+		}
+		if was.State == Deleting {
+			return problem.New(problem.KindConflict, "tenant_deleting", "This tenant is to be deleted. Restore it first.")
 		}
 		if was.Master && c.Suspended != nil && *c.Suspended {
 			return problem.New(problem.KindConflict, "platform_protected", "The platform tenant cannot be suspended.")

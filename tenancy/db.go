@@ -155,7 +155,8 @@ func (db *DB) InTx(ctx context.Context, t Tenant, fn func(context.Context, Tx) e
 	}
 	defer release()
 	name := namespace(t.ID)
-	return inTx(ctx, pool, name, name, func(ctx context.Context, c *conn) error { return fn(ctx, Tx{c, t}) })
+	err = inTx(ctx, pool, name, name, func(ctx context.Context, c *conn) error { return fn(ctx, Tx{c, t}) })
+	return gone(ctx, pool, t, err)
 }
 
 // InBatch runs the queued statements as one transaction in one round trip, the choice of schema and role included:
@@ -173,7 +174,7 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 		return err
 	}
 	defer release()
-	return classify(ctx, onConn(ctx, pool, namespace(t.ID), func(c *conn) error {
+	err = onConn(ctx, pool, namespace(t.ID), func(c *conn) error {
 		b := Batch{c: c}
 		// set_config with is_local true is SET LOCAL with a parameter, so one prepared statement serves all tenants.
 		b.b.Queue(`select set_config('search_path', $1, true), set_config('role', $1, true)`, namespace(t.ID))
@@ -182,7 +183,8 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 			return b.err
 		}
 		return c.SendBatch(ctx, &b.b).Close()
-	}))
+	})
+	return gone(ctx, pool, t, classify(ctx, err))
 }
 
 // directoryTx is a transaction on the platform's directory. It is a type of its own so that a function that reads a

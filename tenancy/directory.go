@@ -111,6 +111,17 @@ func (d *Directory) BySlug(ctx context.Context, s Slug) (Tenant, error) {
 	})
 }
 
+// ByFormerSlug finds the tenant whose issuer a slug was until so short a time ago that a token that names it may be alive.
+func (d *Directory) ByFormerSlug(ctx context.Context, s Slug) (Tenant, error) {
+	t, err := d.byName(ctx, name{"former slug", string(s)}, func(ctx context.Context, tx directoryTx) (Tenant, error) {
+		return tenantByFormerSlug(ctx, tx, s)
+	})
+	if err == nil && !t.wasIssuer(s, d.now()) {
+		err = ErrUnknown
+	}
+	return t, err
+}
+
 // ByID finds a tenant by its id.
 func (d *Directory) ByID(ctx context.Context, t id.Tenant) (Tenant, error) {
 	return d.byName(ctx, name{"id", t.String()}, func(ctx context.Context, tx directoryTx) (Tenant, error) {
@@ -118,16 +129,26 @@ func (d *Directory) ByID(ctx context.Context, t id.Tenant) (Tenant, error) {
 	})
 }
 
-// Read is a tenant as the database has it now, for those who just changed it and for administration.
-func (d *Directory) Read(ctx context.Context, t id.Tenant) (found Tenant, err error) {
+// Platform is the platform tenant, as the database has it now.
+func (d *Directory) Platform(ctx context.Context) (found Tenant, err error) {
 	err = d.db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
-		found, err = tenantByID(ctx, tx, t)
+		found, err = platformTenant(ctx, tx)
 		return err
 	})
 	return found, err
 }
 
-// List is a page of all tenants, in the order they were made; after is the id of the last one of the page before.
+// Read is a tenant as the database has it now, for those who just changed it and for administration: one that is to be deleted
+// is found too.
+func (d *Directory) Read(ctx context.Context, t id.Tenant) (found Tenant, err error) {
+	err = d.db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+		found, err = knownTenant(ctx, tx, t)
+		return err
+	})
+	return found, err
+}
+
+// List is a page of all tenants, those that are to be deleted too, in the order they were made; after is the id of the last one of the page before.
 func (d *Directory) List(ctx context.Context, after id.Tenant, limit int) (all []Tenant, err error) {
 	err = d.db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
 		all, err = listTenants(ctx, tx, after, limit)

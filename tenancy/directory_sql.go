@@ -22,8 +22,14 @@ func scanTenant(row pgx.CollectableRow) (t Tenant, err error) {
 	return t, err
 }
 
+// served are the tenants that requests can be of, listed those that administrators of the platform see.
+const (
+	served = `t.state in ('active', 'suspended')`
+	listed = `t.state <> 'provisioning'`
+)
+
 func oneTenant(ctx context.Context, tx directoryTx, where string, args ...any) (Tenant, error) {
-	rows, err := tx.Query(ctx, `select `+tenantColumns+` from tenants t where t.state <> 'provisioning' and `+where, args...)
+	rows, err := tx.Query(ctx, `select `+tenantColumns+` from tenants t where `+where, args...)
 	if err != nil {
 		return Tenant{}, err
 	}
@@ -35,15 +41,27 @@ func oneTenant(ctx context.Context, tx directoryTx, where string, args ...any) (
 }
 
 func tenantByID(ctx context.Context, tx directoryTx, t id.Tenant) (Tenant, error) {
-	return oneTenant(ctx, tx, `t.id = $1`, t)
+	return oneTenant(ctx, tx, served+` and t.id = $1`, t)
+}
+
+func knownTenant(ctx context.Context, tx directoryTx, t id.Tenant) (Tenant, error) {
+	return oneTenant(ctx, tx, listed+` and t.id = $1`, t)
+}
+
+func platformTenant(ctx context.Context, tx directoryTx) (Tenant, error) {
+	return oneTenant(ctx, tx, served+` and t.is_master`)
 }
 
 func tenantBySlug(ctx context.Context, tx directoryTx, s Slug) (Tenant, error) {
-	return oneTenant(ctx, tx, `t.slug = $1`, s)
+	return oneTenant(ctx, tx, served+` and t.slug = $1`, s)
+}
+
+func tenantByFormerSlug(ctx context.Context, tx directoryTx, s Slug) (Tenant, error) {
+	return oneTenant(ctx, tx, served+` and t.id = (select f.tenant_id from former_issuers f where f.host = '' and f.slug = $1)`, s)
 }
 
 func tenantByDomain(ctx context.Context, tx directoryTx, h Host, use Use) (Tenant, error) {
-	return oneTenant(ctx, tx, `t.id = (select d.tenant_id from domains d
+	return oneTenant(ctx, tx, served+` and t.id = (select d.tenant_id from domains d
 		where d.domain = $1 and d.verified_at is not null and $2 = any(d.uses))`, h, use)
 }
 
@@ -55,7 +73,7 @@ func Announce(ctx context.Context, tx Tx) error {
 
 func listTenants(ctx context.Context, tx directoryTx, after id.Tenant, limit int) ([]Tenant, error) {
 	rows, err := tx.Query(ctx, `select `+tenantColumns+` from tenants t
-		where t.state <> 'provisioning' and t.id > $1 order by t.id limit $2`, [16]byte(after), limit)
+		where `+listed+` and t.id > $1 order by t.id limit $2`, [16]byte(after), limit)
 	if err != nil {
 		return nil, err
 	}

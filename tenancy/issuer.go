@@ -1,6 +1,9 @@
 package tenancy
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // MaxAccessLife is how long an access token lives at most, whatever a tenant's settings say.
 const MaxAccessLife = time.Hour
@@ -19,6 +22,11 @@ type FormerIssuer struct {
 
 // good reports whether a token that names the issuer may still be alive.
 func (f FormerIssuer) good(now time.Time) bool { return now.Before(f.EndedAt.Add(issuerGrace)) }
+
+// wasIssuer reports whether a token may be alive that names the place of this slug on the shared host.
+func (t Tenant) wasIssuer(s Slug, now time.Time) bool {
+	return slices.ContainsFunc(t.FormerIssuers, func(f FormerIssuer) bool { return f.Host == "" && f.Slug == s && f.good(now) })
+}
 
 // Issuer is a tenant's issuer identifier (RFC 8414 section 2): its primary domain or, where it has none, its place on
 // the shared host. A tenant has one issuer, whichever way a request came in; see IssuerAt for the hour after a change.

@@ -37,12 +37,13 @@ type ProvisionerOptions struct {
 	Keys         custody.Keymaster
 	Furnisher    Furnisher
 	Outbox       *Outbox // to the audit logs
-	Reserved     []Host  // hosts of the platform, which no tenant is given
-	DomainSuffix Host    // if set, each new tenant is given {slug}.{suffix} as its proved primary domain
+	Receipts     *Receipts
+	Reserved     []Host // hosts of the platform, which no tenant is given
+	DomainSuffix Host   // if set, each new tenant is given {slug}.{suffix} as its proved primary domain
 	Now          func() time.Time
 	Log          *slog.Logger
 
-	// afterStep is called after each step of making a tenant; tests crash there.
+	// afterStep is called after each step of making and deleting a tenant; tests crash there.
 	afterStep func(step string) error
 }
 
@@ -185,8 +186,12 @@ func (p *Provisioner) complete(ctx context.Context, t Tenant, blueprint string) 
 	if err := p.step("schema"); err != nil {
 		return err
 	}
-	if err := p.activate(ctx, t, version); err != nil {
+	first, err := p.activate(ctx, t, version)
+	if err != nil {
 		return err
+	}
+	if !first {
+		return p.takeBack(ctx, t)
 	}
 	p.Outbox.deliverAbout(ctx, t.ID)
 	return nil
@@ -254,6 +259,10 @@ func (p *Provisioner) FinishAll(ctx context.Context, age time.Duration) error {
 	for _, u := range unfinished {
 		if ctx.Err() != nil {
 			break // we are being shut down; whoever comes next goes on
+		}
+		// The ones before took their time, and somebody else may have been faster.
+		if _, err := p.unfinishedByID(ctx, u.tenant.ID); errors.Is(err, ErrUnknown) {
+			continue
 		}
 		if err := p.complete(ctx, u.tenant, u.blueprint); err != nil {
 			failed = append(failed, err)

@@ -136,13 +136,15 @@ func (p *Provisioner) freeDomain(ctx context.Context, s Slug) (Host, error) {
 }
 
 // activate makes the tenant visible, with the version that its schema was made at. The guard lets only one of several
-// finishers do it, so it is announced once.
-func (p *Provisioner) activate(ctx context.Context, t Tenant, version int) error {
-	return p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
-		_, err := c.Exec(ctx, `update tenants set state = 'active', blueprint = null, schema_version = $2
+// finishers do it, so it is announced once; first tells whether it was this one.
+func (p *Provisioner) activate(ctx context.Context, t Tenant, version int) (first bool, err error) {
+	err = p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
+		tag, err := c.Exec(ctx, `update tenants set state = 'active', blueprint = null, schema_version = $2
 			where id = $1 and state = 'provisioning'`, t.ID, version)
+		first = err == nil && tag.RowsAffected() == 1
 		return err
 	})
+	return first, err
 }
 
 func (p *Provisioner) unreserve(ctx context.Context, t id.Tenant) error {

@@ -160,12 +160,13 @@ func (r *Repeat) open(ctx context.Context, t Tenant, op Operation, s slot, seale
 }
 
 // KeysError turns custody that cannot answer now into 503 unavailable: a permission that was taken away is an
-// operator's fault to mend and not the client's. A tenant that asks it for more than its share stays throttled.
+// operator's fault to mend and not the client's. So are keys that are gone; of a tenant that is being deleted the next request
+// is told that there is nothing here. A tenant that asks it for more than its share stays throttled.
 func KeysError(err error) error {
 	if errors.Is(err, fairshare.ErrBusy) {
 		return err
 	}
-	if errors.Is(err, custody.ErrUnavailable) || errors.Is(err, custody.ErrDenied) {
+	if errors.Is(err, custody.ErrUnavailable) || errors.Is(err, custody.ErrDenied) || errors.Is(err, custody.ErrNoKey) {
 		return problem.Unavailable(2*time.Second, err)
 	}
 	return err

@@ -37,6 +37,7 @@ func (c Claimed) refused() error {
 // Site is a request whose host has been recognised: a tenant's own host, or the platform's shared one.
 type Site struct {
 	anonymous bool
+	ofIssuer  bool // slugs that were issuers until a moment ago lead to their tenants, too
 	directory *Directory
 	hints     Hints
 	host      Host
@@ -74,6 +75,13 @@ func (r *Resolver) Site(ctx context.Context, h Hints) (Site, error) {
 // not choose the tenant: else whoever names a tenant in one could put its keys into a shared cache under a bare address.
 func (s Site) Anonymous() Site {
 	s.anonymous = true
+	return s
+}
+
+// OfIssuer is the site for discovery and JWKS: a token that names a former issuer is verified with what that issuer says, also
+// where the issuer was a slug that the tenant has no more. Everything else of an old slug leads nowhere.
+func (s Site) OfIssuer() Site {
+	s.ofIssuer = true
 	return s
 }
 
@@ -142,13 +150,16 @@ func (s Site) bySlug(ctx context.Context, text string) (Tenant, error) {
 		return Tenant{}, problem.NotFound()
 	}
 	t, err := s.directory.BySlug(ctx, slug)
+	if errors.Is(err, ErrUnknown) && s.ofIssuer {
+		t, err = s.directory.ByFormerSlug(ctx, slug)
+	}
 	return t, notFound(err)
 }
 
 // agree holds every hint against the tenant. A credential that names nobody disagrees with nobody; it will be refused
 // as a credential.
 func (s Site) agree(t Tenant, bodySlug *string) bool {
-	if s.hints.PathSlug != "" && s.hints.PathSlug != string(t.Slug) {
+	if path := Slug(s.hints.PathSlug); path != "" && path != t.Slug && (!s.ofIssuer || !t.wasIssuer(path, s.directory.now())) {
 		return false
 	}
 	if bodySlug != nil && *bodySlug != string(t.Slug) {

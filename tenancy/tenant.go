@@ -26,11 +26,14 @@ import (
 // State is where a tenant stands in its life.
 type State string
 
-// A tenant being provisioned is known to nobody but the provisioner; a suspended one answers only discovery and JWKS.
+// A tenant being provisioned is known to nobody but the provisioner; a suspended one answers only discovery and JWKS; one that
+// is to be deleted is known to the administrators of the platform alone; of one that was deleted there is no record.
 const (
 	Provisioning State = "provisioning"
 	Active       State = "active"
 	Suspended    State = "suspended"
+	Deleting     State = "deleting"
+	Deleted      State = "deleted"
 )
 
 // Tenant is one record of the directory. The zero Tenant owns nothing and is refused by every method that takes one.

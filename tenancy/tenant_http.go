@@ -28,9 +28,11 @@ func (p *Platform) Mount(r *mux.Router, g Guard) {
 		http.MethodPost: g.Platform(write, p.create),
 	})
 	r.Handle("/v1/tenants/{id}", rest.Methods{
-		http.MethodGet: g.Platform(read, p.show),
-		http.MethodPut: g.Platform(write, p.update),
+		http.MethodGet:    g.Platform(read, p.show),
+		http.MethodPut:    g.Platform(write, p.update),
+		http.MethodDelete: g.Platform(write, p.remove),
 	})
+	r.Handle("/v1/tenants/{id}/restore", rest.Methods{http.MethodPost: g.Platform(write, p.restore)})
 	r.Handle("/v1/tenants/{id}/suspend", rest.Methods{http.MethodPost: g.Platform(write, p.suspend)})
 }
 

@@ -75,6 +75,8 @@ func TestOperatorsCommands(t *testing.T) {
 	refuses(`there is no tenant "initech"`, "", "tenant", "show", "initech")
 	refuses("this slug is taken", "", "tenant", "create", "initech")
 	runs(`^initrode is now initech\n`, "", "tenant", "rename", "initrode", "initech")
+	refuses("the platform tenant cannot be deleted", "", "tenant", "delete", "platform", "--yes")
+	deletesTenants(t, in, runs, refuses)
 	refuses("the platform tenant cannot be renamed", "", "tenant", "rename", "platform", "landing")
 	refuses(`slug "admin" is reserved`, "", "tenant", "rename", "initech", "admin")
 

@@ -733,5 +733,19 @@ func (d *description) tenants(t *testing.T, tp *testPlatform) {
 		sentence{"a tenant is suspended", by("POST", tenant+"/suspend", jsonBody{"active": false}), 200, ""},
 		sentence{"and goes on", by("POST", tenant+"/suspend", jsonBody{"active": true}), 200, ""},
 		sentence{"the platform is not suspended", by("POST", platform+"/suspend", jsonBody{"active": false}), 409, "platform_protected"},
+
+		sentence{"a deletion can be tried", by("DELETE", tenant+"?dry_run=true", nil), 200, ""},
+		sentence{"and put off", by("DELETE", tenant+"?grace_days=7", nil), 202, ""},
+		sentence{"for a time", by("DELETE", tenant+"?grace_days=-1", nil), 400, "invalid_request"},
+		sentence{"until then it is shown", by("GET", tenant, nil), 200, ""},
+		sentence{"and not changed", by("PUT", tenant, jsonBody{"name": "Acme"}), 409, "tenant_deleting"},
+		sentence{"nor resumed", by("POST", tenant+"/suspend", jsonBody{"active": true}), 409, "tenant_deleting"},
+		sentence{"it is restored", by("POST", tenant+"/restore", nil), 200, ""},
+		sentence{"it is deleted", by("DELETE", tenant, nil), 200, ""},
+		sentence{"once", by("DELETE", tenant, nil), 200, ""},
+		sentence{"and gone", by("GET", tenant, nil), 404, "not_found"},
+		sentence{"for ever", by("POST", tenant+"/restore", nil), 404, "not_found"},
+		sentence{"its slug too", by("POST", "/v1/tenants", jsonBody{"name": "Acme", "slug": slug}), 409, "slug_taken"},
+		sentence{"the platform is not deleted", by("DELETE", platform, nil), 409, "platform_protected"},
 	)
 }

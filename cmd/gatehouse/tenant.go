@@ -13,8 +13,8 @@ import (
 )
 
 func tenantCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "tenant", Short: "Create, list, show, rename and suspend tenants"}
-	c.AddCommand(tenantCreate(p), tenantList(p), tenantShow(p), tenantRename(p), tenantSuspend(p))
+	c := &cobra.Command{Use: "tenant", Short: "Create, list, show, rename, suspend and delete tenants"}
+	c.AddCommand(tenantCreate(p), tenantList(p), tenantShow(p), tenantRename(p), tenantSuspend(p), tenantDelete(p), tenantRestore(p), tenantReceipt(p))
 	return c
 }
 

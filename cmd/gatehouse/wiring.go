@@ -99,6 +99,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{
 		Control: provisioning[c.Database].ProvisioningDB, Placements: provisioning,
 		Ready: int(c.ReadySchemas), Home: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
+		Receipts: &tenancy.Receipts{Directory: p.directory, Keyring: p.keyring, Signer: p.custodian},
 		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
 	})
 	p.rotator = tenancy.NewRotator(tenancy.RotatorOptions{DB: p.db, Directory: p.directory, Control: provisioning[c.Database].ProvisioningDB, Keys: p.keymaster, Outbox: p.outbox,
@@ -244,6 +245,9 @@ func (p *platform) start(ctx context.Context) {
 		for wait := 5 * time.Second; sleep(ctx, wait); wait = 30 * time.Second {
 			if err := p.provision.FinishAll(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {
 				p.log.LogAttrs(ctx, slog.LevelWarn, "provisioning: a tenant is still half made", slog.Any("error", err))
+			}
+			if err := p.provision.DestroyAll(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {
+				p.log.LogAttrs(ctx, slog.LevelWarn, "deletion: a tenant is still half destroyed", slog.Any("error", err))
 			}
 		}
 	})

@@ -78,6 +78,11 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 	"tenant.renamed":   "a tenant has another slug; slug says which, was which it had",
 	"tenant.suspended": "a tenant was suspended",
 	"tenant.resumed":   "a suspended tenant may go on",
+
+	"tenant.deletion_scheduled": "a tenant is to be deleted and answers nobody any more; delete_after says when",
+	"tenant.restored":           "a tenant that was to be deleted is kept",
+	"tenant.deleted":            "the deletion of a tenant has begun; slug says which it had",
+	"tenant.destroyed":          "everything of a deleted tenant is destroyed; receipt_sha256 is the digest of the receipt",
 }
 
 // Actions are all actions, in alphabetical order.

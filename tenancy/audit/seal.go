@@ -5,11 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -29,12 +26,6 @@ type Seal struct {
 	Sealed time.Time `json:"sealed_at"`
 }
 
-type sealHeader struct {
-	Algorithm string `json:"alg"`
-	KID       string `json:"kid"`
-	Type      string `json:"typ"`
-}
-
 // sign makes the JWS (RFC 7515 section 7.1) of a seal with the tenant's own key, which stays in custody. This file signs
 // seals and nothing else.
 func (l *Log) sign(ctx context.Context, t tenancy.Tenant, s Seal) (string, error) {
@@ -46,7 +37,7 @@ func (l *Log) sign(ctx context.Context, t tenancy.Tenant, s Seal) (string, error
 	if err != nil {
 		return "", err
 	}
-	input, err := signingInput(sealHeader{string(key.Algorithm), key.KID, sealType}, s)
+	input, err := tenancy.StatementInput(key, sealType, s)
 	if err != nil {
 		return "", err
 	}
@@ -57,44 +48,15 @@ func (l *Log) sign(ctx context.Context, t tenancy.Tenant, s Seal) (string, error
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-func signingInput(h sealHeader, s Seal) (string, error) {
-	header, err := json.Marshal(h)
-	if err != nil {
-		return "", err
-	}
-	payload, err := json.Marshal(s)
-	return base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(payload), err
-}
-
 var errSeal = errors.New("is not a seal")
 
 // openSeal is the reverse: a seal if it was signed by one of the keys, with that key's one algorithm.
 func openSeal(jws string, keys map[string]tenancy.VerificationKey) (s Seal, kid string, err error) {
-	parts := strings.Split(jws, ".")
-	if len(parts) != 3 {
-		return s, "", errSeal
+	kid, err = tenancy.OpenStatement(jws, sealType, keys, &s)
+	if errors.Is(err, tenancy.ErrOtherStatement) {
+		err = errSeal
 	}
-	var raw [3][]byte
-	for i, p := range parts {
-		if raw[i], err = base64.RawURLEncoding.Strict().DecodeString(p); err != nil {
-			return s, "", errSeal
-		}
-	}
-	var h sealHeader
-	if err := decodeStrictly(raw[0], &h); err != nil || h.Type != sealType { // crit is unknown, and refused as such
-		return s, "", errSeal
-	}
-	key, ok := keys[h.KID]
-	if !ok {
-		return s, h.KID, fmt.Errorf("is signed by the key %s, which is not one of the tenant's that are trusted here", h.KID)
-	}
-	if h.Algorithm != string(key.Algorithm) {
-		return s, h.KID, errSeal
-	}
-	if err := jwt.GetSigningMethod(h.Algorithm).Verify(parts[0]+"."+parts[1], raw[2], key.Key); err != nil {
-		return s, h.KID, errors.New("is not signed by the key it names")
-	}
-	return s, h.KID, decodeStrictly(raw[1], &s)
+	return s, kid, err
 }
 
 // decodeStrictly takes the members that are known and no others.
