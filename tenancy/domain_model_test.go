@@ -71,7 +71,7 @@ func TestDomainsAreAsTheirModelSays(t *testing.T) {
 	names := []Host{newHost(), newHost(), newHost(), newHost()}
 	m := &domainModel{claims: map[[2]int]*held{}}
 	seed := rand.Uint64()
-	r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test to be repeated
+	r := rand.New(rand.NewPCG(seed, 0))
 	for step := range 150 {
 		who, name, s := r.IntN(2), r.IntN(len(names)), replicas[r.IntN(2)]
 		by, c := Admitted{Tenant: tenants[who]}, m.claims[[2]int{who, name}]

@@ -92,8 +92,8 @@ func (s *Domains) recheck(ctx context.Context, d leased) error {
 		return s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error { return neverCheck(ctx, tx, d) })
 	}
 	seen := s.look(ctx, d.Domain)
-	if ctx.Err() != nil { // we are stopping, and DNS was not given its time
-		return nil
+	if err := ctx.Err(); err != nil { // we are stopping, and DNS was not given its time
+		return err
 	}
 	return s.note(ctx, d, seen)
 }
@@ -145,5 +145,5 @@ func (d Domain) warning(a Action, at time.Time) Event {
 
 // spread is a moment about so long after now: what came together does not come back together.
 func spread(now time.Time, wait time.Duration) time.Time {
-	return now.Add(wait - wait/10 + rand.N(wait/5))
+	return now.Add(wait - wait/10 + rand.N(wait/5)) //nolint:gosec // spreads load, hides nothing
 }

@@ -47,7 +47,7 @@ func Start(t testing.TB) *Zone {
 func bothKinds(t testing.TB) (net.PacketConn, net.Listener) {
 	t.Helper()
 	for range 100 {
-		packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+		packets, err := net.ListenPacket("udp", "127.0.0.1:0") //nolint:noctx // binds at once
 		if err != nil {
 			t.Fatal(err)
 		}
