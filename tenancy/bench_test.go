@@ -3,10 +3,15 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-id/gatehouse/internal/pgproc"
+	"github.com/gatehouse-id/gatehouse/tenancy/tenancytest"
 )
 
 func BenchmarkOneRow(b *testing.B) {
@@ -53,5 +58,41 @@ func BenchmarkDomainSeenElsewhere(b *testing.B) {
 			_, err := other.ByHost(b.Context(), h)
 			seen = err == nil
 		}
+	}
+}
+
+// BenchmarkCreateTenant is a tenant made, keys in Vault and all, on a Postgres that waits for its disk: built, and of a blank
+// schema that was ready.
+func BenchmarkCreateTenant(b *testing.B) {
+	bin, err := pgproc.Obtain(b.Context(), os.Stderr)
+	check(b, err)
+	dir, err := os.MkdirTemp("", "gatehouse-postgres-")
+	check(b, err)
+	b.Cleanup(func() { _ = pgproc.Remove(dir) })
+	server, err := pgproc.Start(b.Context(), pgproc.Options{BinDir: bin, Dir: dir})
+	check(b, err)
+	b.Cleanup(func() { _ = server.Stop() })
+	p := assemble(b, tenancytest.InstallOn(b, server.SuperuserURL()))
+	for name, ready := range map[string]int{"built": 0, "ready": 1} {
+		b.Run(name, func(b *testing.B) {
+			o := p.options
+			o.Ready = ready
+			provision := NewProvisioner(o)
+			var took []time.Duration
+			for b.Loop() {
+				b.StopTimer()
+				if ready > 0 {
+					_, err := provision.refill(b.Context(), o.Placements[testDatabase])
+					check(b, err)
+				}
+				b.StartTimer()
+				began := time.Now()
+				_, err := provision.Create(b.Context(), wanted())
+				check(b, err)
+				took = append(took, time.Since(began))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+		})
 	}
 }
