@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// lifetime is when a connection is retired, and up to lifetimeJitter later: a backend's catalog caches grow with every
-	// tenant it has touched, and nothing but closing it gives them back.
+	// lifetime is when a connection is retired, and up to lifetimeJitter later, if it was not worn out by then: a backend's
+	// catalog caches grow with every tenant it has touched, and nothing but closing it gives them back.
 	lifetime       = 15 * time.Minute
 	lifetimeJitter = 3 * time.Minute
 
@@ -40,6 +40,7 @@ var errClosed = errors.New("tenancy: the pool of connections is closed")
 type Pool struct {
 	config *pgx.ConnConfig
 	size   int
+	most   int // different tenants that a connection serves
 
 	mu      sync.Mutex
 	open    int     // places that are taken: by connections, and by those being opened or closed
@@ -57,6 +58,7 @@ type conn struct {
 	last    string // the namespace it served last
 	own     bool   // which has statements of its own there
 	known   known
+	wear    wear
 	since   time.Time // when it became idle
 	retired time.Time // when it is to be closed
 	timer   *time.Timer
@@ -80,7 +82,7 @@ func NewPool(url string, size int32) (*Pool, error) {
 		return nil, err
 	}
 	c.ConnConfig.StatementCacheCapacity = statements
-	return &Pool{config: c.ConnConfig, size: int(size)}, nil
+	return &Pool{config: c.ConnConfig, size: int(size), most: mostTenants}, nil
 }
 
 // User is the role that the pool's connections log in as.
@@ -140,6 +142,7 @@ func (p *Pool) acquire(ctx context.Context, namespace string) (*conn, error) {
 		}
 		if namespace != "" {
 			c.last, c.own = namespace, c.known.serve(namespace)
+			c.wear.by(namespace)
 		}
 		return c, nil
 	}
@@ -192,7 +195,7 @@ func (p *Pool) leave(w *waiter) {
 
 // release takes a connection back.
 func (p *Pool) release(c *conn) {
-	if c.IsClosed() || c.PgConn().IsBusy() || c.PgConn().TxStatus() != 'I' || !time.Now().Before(c.retired) {
+	if c.IsClosed() || c.PgConn().IsBusy() || c.PgConn().TxStatus() != 'I' || c.wear.out() || !time.Now().Before(c.retired) {
 		p.retire(c)
 		return
 	}
@@ -284,7 +287,7 @@ func (p *Pool) connect() (*conn, error) {
 	}
 	lives := lifetime + rand.N(lifetimeJitter) //nolint:gosec // nothing secret
 	now := time.Now()
-	made := &conn{Conn: c, since: now, retired: now.Add(lives)}
+	made := &conn{Conn: c, wear: newWear(p.most), since: now, retired: now.Add(lives)}
 	made.timer = time.AfterFunc(lives, func() { p.retireIdle(made) })
 	return made, nil
 }

@@ -228,6 +228,26 @@ func TestAConnectionIsRetiredWhenItsTimeIsOver(t *testing.T) {
 	})
 }
 
+// A tenant that comes often wears nothing out; two or three different ones do, where that is the most.
+func TestAConnectionIsRetiredAfterManyTenants(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	db, pool := narrow(t, p)
+	a, b, c := p.tenant(t), p.tenant(t), p.tenant(t)
+	pool.most = 2
+	first := backend(t, db, a)
+	for range 10 {
+		if again := backend(t, db, a); again != first {
+			t.Fatalf("one tenant was served by %d and %d", first, again)
+		}
+	}
+	backend(t, db, b)
+	backend(t, db, c)
+	if later := backend(t, db, a); later == first {
+		t.Error("three tenants and a fourth visit are served by one connection")
+	}
+}
+
 func TestAClosedPoolIsEmpty(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)

@@ -379,8 +379,8 @@ func (r *Rotator) follow(ctx context.Context, t Tenant, alg custody.Algorithm) e
 // life is the age at which the tenant's key is replaced: tenants made at once do not rotate at once, but within the last tenth
 // of the time.
 func (r *Rotator) life(t Tenant) time.Duration {
-	share := time.Duration(t.ID[len(t.ID)-1]) // the last bytes of an id are random
-	return r.Times.Life - r.Times.Life/10*share/256
+	share := float64(t.ID[len(t.ID)-1]) / 256 // the last bytes of an id are random
+	return r.Times.Life - time.Duration(share*float64(r.Times.Life/10))
 }
 
 // now is in the precision that Postgres keeps.

@@ -32,6 +32,8 @@ type plan struct {
 	imports []int // lines
 	calm    int   // logins of a person, in quiet and under a spray
 
+	backendTenants int
+
 	fairOthers, fairRounds int
 	fairFor                time.Duration // of a round
 }
@@ -47,7 +49,8 @@ var full = plan{
 	imports: []int{10_000, 100_000},
 	calm:    200,
 
-	fairOthers: 3, fairRounds: 3, fairFor: 8 * time.Second,
+	backendTenants: 1000,
+	fairOthers:     3, fairRounds: 3, fairFor: 8 * time.Second,
 }
 
 var small = plan{
@@ -61,7 +64,8 @@ var small = plan{
 	imports: []int{1000, 5000},
 	calm:    30,
 
-	fairOthers: 3, fairRounds: 1, fairFor: 4 * time.Second,
+	backendTenants: 40,
+	fairOthers:     3, fairRounds: 1, fairFor: 4 * time.Second,
 }
 
 // bench is one run.
@@ -92,6 +96,7 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 		{"spray", b.measureSpray},
 		{"fair", b.measureFair},
 		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},
+		{"backends", b.measureBackends},
 		{"migrate", b.measureMigrations}, // last: it leaves the tenants at another version than the program's
 	} {
 		if only != "" && only != part.name {

@@ -8,21 +8,22 @@ import (
 
 // report is what bench.json holds. Times are milliseconds.
 type report struct {
-	Machine    machineFacts     `json:"machine"`
-	Logins     []loginFigures   `json:"logins"`
-	Memory     memoryFigures    `json:"memory"`
-	Ready      timing           `json:"ready"`
-	NewTenant  timing           `json:"new_tenant"`
-	NewDomain  timing           `json:"new_domain"`
-	Sizes      []sizeFigures    `json:"sizes"`
-	Factors    []factorFigures  `json:"factors"`
-	Abandoned  abandonedFigures `json:"abandoned_challenges"`
-	Refreshes  []factorFigures  `json:"refreshes"`
-	Imports    []importFigures  `json:"imports"`
-	Migrations []migrateFigures `json:"migrations"`
-	Spray      *sprayFigures    `json:"spray,omitempty"`
-	Fair       *fairFigures     `json:"fair,omitempty"`
-	Goals      []goal           `json:"goals"`
+	Machine    machineFacts      `json:"machine"`
+	Logins     []loginFigures    `json:"logins"`
+	Memory     memoryFigures     `json:"memory"`
+	Ready      timing            `json:"ready"`
+	NewTenant  timing            `json:"new_tenant"`
+	NewDomain  timing            `json:"new_domain"`
+	Sizes      []sizeFigures     `json:"sizes"`
+	Factors    []factorFigures   `json:"factors"`
+	Abandoned  abandonedFigures  `json:"abandoned_challenges"`
+	Refreshes  []factorFigures   `json:"refreshes"`
+	Imports    []importFigures   `json:"imports"`
+	Migrations []migrateFigures  `json:"migrations"`
+	Spray      *sprayFigures     `json:"spray,omitempty"`
+	Fair       *fairFigures      `json:"fair,omitempty"`
+	Backends   []backendsFigures `json:"backends"`
+	Goals      []goal            `json:"goals"`
 }
 
 type machineFacts struct {

@@ -135,6 +135,8 @@ func (s *stack) readInstallation() error {
 			s.env = append(s.env, "GATEHOUSE_"+name+"="+strings.Trim(value, "'"))
 		}
 	}
+	// A thousand tenants are measured in one database, beside the platform's and those of the demo.
+	s.env = append(s.env, "GATEHOUSE_DATABASE_CAPACITY=1100")
 	return nil
 }
 

@@ -29,7 +29,7 @@ type tenantModel struct {
 func TestSharesOfWhoeverComes(t *testing.T) {
 	for seed := range uint64(16) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { holdShares(t, rand.New(rand.NewPCG(seed, 7))) }) //nolint:gosec // a seed that repeats
+			synctest.Test(t, func(t *testing.T) { holdShares(t, rand.New(rand.NewPCG(seed, 7))) })
 		})
 	}
 }
@@ -52,7 +52,7 @@ func holdShares(t *testing.T, r *rand.Rand) {
 	var clients sync.WaitGroup
 	for _, m := range tenants {
 		for range m.clients {
-			own := rand.New(rand.NewPCG(r.Uint64(), 7)) //nolint:gosec // a seed that repeats
+			own := rand.New(rand.NewPCG(r.Uint64(), 7))
 			clients.Go(func() { m.want(ctx, g, own, &mu) })
 		}
 	}

@@ -81,6 +81,7 @@ type StoppedError struct {
 	Failed, Tried int
 }
 
+// Error is a sentence for the operator.
 func (e *StoppedError) Error() string {
 	if e.Canary {
 		return fmt.Sprintf("stopped: of the %d tenants that went first, %d failed", e.Tried, e.Failed)
@@ -104,7 +105,10 @@ func Migrate(ctx context.Context, o Options) (Report, error) {
 		return Report{}, err
 	}
 	err = r.all(ctx)
-	return r.report, errors.Join(err, r.close())
+	if unrecorded := r.close(); unrecorded != nil {
+		err = unrecorded // which is why the run ended, too
+	}
+	return r.report, err
 }
 
 // all makes passes until one finds nobody new: while a run goes on, replicas of the version before go on making tenants.
@@ -135,12 +139,13 @@ func (r *run) phases(ctx context.Context, canaries, fresh, again []member) error
 	rand.Shuffle(len(fresh), func(i, j int) { fresh[i], fresh[j] = fresh[j], fresh[i] }) //nolint:gosec // it only spreads runs that begin together
 	r.progress.Of += len(canaries) + len(fresh) + len(again)
 	for _, phase := range []struct {
-		members []member
-		limit   func(failed, tried int) bool
+		members  []member
+		canaries bool
+		limit    func(failed, tried int) bool
 	}{
-		{canaries, func(failed, _ int) bool { return failed > 0 }},
-		{fresh, func(failed, tried int) bool { return failed >= haltFrom && float64(failed) > r.Halt*float64(tried) }},
-		{again, func(int, int) bool { return false }},
+		{canaries, true, func(failed, _ int) bool { return failed > 0 }},
+		{fresh, false, func(failed, tried int) bool { return failed >= haltFrom && float64(failed) > r.Halt*float64(tried) }},
+		{again, false, func(int, int) bool { return false }},
 	} {
 		tally, err := r.phase(ctx, phase.members, phase.limit)
 		if err != nil {
@@ -148,7 +153,7 @@ func (r *run) phases(ctx context.Context, canaries, fresh, again []member) error
 		}
 		if tally.stopped {
 			r.report.Left = r.progress.Of - r.progress.Done
-			return &StoppedError{Canary: len(canaries) > 0 && &phase.members[0] == &canaries[0], Failed: tally.failed, Tried: tally.tried}
+			return &StoppedError{Canary: phase.canaries, Failed: tally.failed, Tried: tally.tried}
 		}
 	}
 	return nil
