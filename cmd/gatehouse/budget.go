@@ -57,6 +57,6 @@ func (p *platform) overdrawn(ctx context.Context) (sentences []string) {
 
 func (p *platform) warnOfBudget(ctx context.Context) {
 	for _, sentence := range p.overdrawn(ctx) {
-		p.log.LogAttrs(ctx, slog.LevelWarn, sentence)
+		p.log.LogAttrs(ctx, slog.LevelWarn, "replicas may open more connections than a server allows", slog.String("why", sentence))
 	}
 }
