@@ -5,8 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/pgproc"
@@ -17,7 +19,8 @@ type fleetPlan struct {
 	sizes     []int // tenants in one database
 	large     int   // tenants in all databases, at the end
 	databases int   // at the end, over two clusters
-	creates   int   // tenants of each size whose making is timed
+	creates   int   // tenants of each size whose making is timed, tables and all
+	ready     int   // likewise, made of blank schemas
 	starts    int
 	rounds    int
 	times     map[string]int // of each action in a round, by one client; four clients make twice as many
@@ -26,14 +29,14 @@ type fleetPlan struct {
 
 var fullFleet = fleetPlan{
 	sizes: []int{1, 100, 1000}, large: 10_000, databases: 10,
-	creates: 80, starts: 7, rounds: 5,
+	creates: 80, ready: 40, starts: 7, rounds: 5,
 	times: map[string]int{"login": 100, "refresh": 600, "JWKS": 2000},
 	soak:  3 * time.Minute,
 }
 
 var smallFleet = fleetPlan{
 	sizes: []int{1, 5, 20}, large: 40, databases: 4,
-	creates: 8, starts: 2, rounds: 2,
+	creates: 8, ready: 6, starts: 2, rounds: 2,
 	times: map[string]int{"login": 10, "refresh": 40, "JWKS": 100},
 	soak:  5 * time.Second,
 }
@@ -50,6 +53,7 @@ type fleet struct {
 	places     []place // the databases beside the first
 	tenants    []tenant
 	live       sessions
+	metrics    string // HOST:PORT where the server tells them
 	report     fleetReport
 }
 
@@ -88,6 +92,13 @@ func runFleet(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	f.metrics = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	f.env = append(f.env, "GATEHOUSE_METRICS_LISTEN="+f.metrics)
+	f.keepReady(0)             // what is made ready beside a measurement would be measured
 	measured := f.measure(ctx) // what was measured before a failure is shown, too
 	f.report.judge()
 	if err := errors.Join(write(*out, f.report), writeFile(*svg, f.report.plot().SVG()), measured); err != nil {
@@ -165,6 +176,9 @@ func (f *fleet) measureSize(ctx context.Context, size int) (err error) {
 		return s.Memory.read(r)
 	})
 	if err != nil {
+		return err
+	}
+	if err := f.measureMet(ctx, &s); err != nil {
 		return err
 	}
 	s.Catalogs, err = f.catalogs(ctx)

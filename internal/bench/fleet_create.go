@@ -9,30 +9,26 @@ import (
 // severalCreators make tenants at once.
 const severalCreators = 4
 
-// growTo makes tenants until there are so many. The last ones are made durably and timed, half of them one after the
-// other and half by several creators; those before are made without syncs, which are most of the time otherwise.
+// growTo makes tenants until there are so many. The last ones are made durably and timed: with all their tables to make,
+// and then from blank schemas that the service has made ready. Those before are made without syncs, which are most of the
+// time otherwise.
 func (f *fleet) growTo(ctx context.Context, size int, into *[]createFigures) error {
-	timed := min(f.creates, size-len(f.tenants))
-	if untimed := size - timed; untimed > len(f.tenants) {
-		if err := f.fill(ctx, untimed); err != nil {
+	ready := min(f.ready, size-len(f.tenants))
+	anew := min(f.creates, size-len(f.tenants)-ready)
+	if before := size - ready - anew; before > len(f.tenants) {
+		if err := f.fill(ctx, before); err != nil {
 			return err
 		}
 	}
-	return f.serving(ctx, func(r *replica) error {
-		made := len(f.tenants)
-		for _, creators := range []int{1, severalCreators} {
-			until := size
-			if creators == 1 {
-				until -= timed / 2
-			}
-			c, err := f.create(ctx, r, creators, until-len(f.tenants))
-			if err != nil {
-				return err
-			}
-			if c.Count > 0 {
-				*into = append(*into, c)
-			}
+	made := len(f.tenants)
+	for _, way := range []struct{ tenants, blanks int }{{anew, 0}, {ready, ready}} {
+		figures, err := f.createFrom(ctx, way.tenants, way.blanks)
+		if err != nil {
+			return err
 		}
+		*into = append(*into, figures...)
+	}
+	return f.serving(ctx, func(r *replica) error {
 		return each(ctx, 2, size-made, func(i int) error { return f.tenants[made+i].newUser(ctx, r) })
 	})
 }
@@ -53,6 +49,54 @@ func (f *fleet) fill(ctx context.Context, size int) error {
 	return joinUnless(err, f.restart(ctx, true))
 }
 
+// createFrom times the making of n tenants: half of them one after the other, and half by several creators. There are so
+// many blank schemas ready before, over all databases; of 0 the service keeps none.
+func (f *fleet) createFrom(ctx context.Context, n, blanks int) (all []createFigures, err error) {
+	if n == 0 {
+		return nil, nil
+	}
+	f.keepReady((blanks + len(f.places)) / (1 + len(f.places)))
+	defer f.keepReady(0)
+	return all, f.serving(ctx, func(r *replica) error {
+		if err := f.awaitBlanks(ctx, blanks); err != nil {
+			return err
+		}
+		for _, by := range []struct{ creators, share int }{{1, n - n/2}, {severalCreators, n / 2}} {
+			if by.share == 0 {
+				continue
+			}
+			c, err := f.create(ctx, r, by.creators, by.share)
+			if err != nil {
+				return err
+			}
+			c.Ready = blanks > 0
+			all = append(all, c)
+		}
+		return nil
+	})
+}
+
+// keepReady sets how many blank schemas a server keeps in each database from its next start.
+func (f *fleet) keepReady(perDatabase int) {
+	f.env = append(f.env, fmt.Sprintf("GATEHOUSE_READY_SCHEMAS=%d", perDatabase)) // the last one counts
+}
+
+// awaitBlanks waits until the service has made as many, which it does slowly on purpose.
+func (f *fleet) awaitBlanks(ctx context.Context, wanted int) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+5*time.Second*time.Duration(wanted))
+	defer cancel()
+	for {
+		are, err := f.blanks(ctx)
+		if err != nil {
+			return fmt.Errorf("waiting for %d blank schemas: %w", wanted, err)
+		}
+		if are >= wanted {
+			return nil
+		}
+		wait(ctx, 200*time.Millisecond)
+	}
+}
+
 // create times the making of n tenants, without their users.
 func (f *fleet) create(ctx context.Context, r *replica, creators, n int) (createFigures, error) {
 	first := len(f.tenants)
@@ -68,6 +112,7 @@ func (f *fleet) create(ctx context.Context, r *replica, creators, n int) (create
 
 // createFigures are how long it takes to make tenants.
 type createFigures struct {
+	Ready     bool    `json:"ready"`    // from blank schemas
 	Creators  int     `json:"creators"` // at once
 	Count     int     `json:"count"`
 	P50       float64 `json:"p50_ms"`

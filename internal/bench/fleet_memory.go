@@ -13,12 +13,12 @@ import (
 
 // serverMemory is what a server holds, in bytes.
 type serverMemory struct {
-	Idle  int64 `json:"idle_bytes"`  // just started
-	Known int64 `json:"known_bytes"` // every tenant met, after the same number of requests at each size
+	Idle int64 `json:"idle_bytes"` // just started
+	Busy int64 `json:"busy_bytes"` // after the same number of requests at each size
 }
 
 func (m *serverMemory) read(r *replica) (err error) {
-	m.Known, err = memoryOf(r.pid())
+	m.Busy, err = memoryOf(r.pid())
 	return err
 }
 

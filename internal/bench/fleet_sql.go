@@ -49,6 +49,22 @@ func (f *fleet) placed(ctx context.Context) (databases int, err error) {
 	return databases, err
 }
 
+// blanks is how many schemas are ready to become tenants', over all databases.
+func (f *fleet) blanks(ctx context.Context) (sum int, err error) {
+	for _, p := range f.allPlaces() {
+		err := queryAt(ctx, f.superuserOf(p), func(conn *pgx.Conn) error {
+			var n int
+			err := conn.QueryRow(ctx, `select count(*) from pg_namespace where nspname like 'blank\_%'`).Scan(&n)
+			sum += n
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return sum, nil
+}
+
 // behind is how many tenants are not at the newest version of all.
 func (f *fleet) behind(ctx context.Context) (behind, all int, err error) {
 	err = f.query(ctx, func(conn *pgx.Conn) error {

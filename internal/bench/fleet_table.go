@@ -36,24 +36,28 @@ func (r *fleetReport) sizesTable() (t table) {
 	}
 	r.heading(&t, "tenants")
 	r.bySize(&t, "databases, clusters", func(s sizeOfFleet) string { return fmt.Sprintf("%d, %d", s.Databases, s.Clusters) })
-	for _, creators := range []int{1, severalCreators} {
-		of := func(format string, cell func(createFigures) []any) func(sizeOfFleet) string {
-			return func(s sizeOfFleet) string {
-				for _, c := range s.Create {
-					if c.Creators == creators && c.Count > 1 {
-						return fmt.Sprintf(format, cell(c)...)
-					}
-				}
-				return "-"
+	for _, ready := range []bool{false, true} {
+		for _, creators := range []int{1, severalCreators} {
+			name := fmt.Sprintf("create ms p50 / p99, %d at once", creators)
+			if ready {
+				name = fmt.Sprintf("  from blank schemas, %d at once", creators)
 			}
+			r.bySize(&t, name, func(s sizeOfFleet) string {
+				c := s.create(ready, creators)
+				return ifAny(c.Count, "%.0f / %.0f", c.P50, c.P99)
+			})
+			r.bySize(&t, "    per second", func(s sizeOfFleet) string {
+				c := s.create(ready, creators)
+				return ifAny(c.Count, "%.1f", c.PerSecond)
+			})
 		}
-		r.bySize(&t, fmt.Sprintf("create ms p50 / p99, %d at once", creators), of("%.0f / %.0f", func(c createFigures) []any { return []any{c.P50, c.P99} }))
-		r.bySize(&t, "  per second", of("%.1f", func(c createFigures) []any { return []any{c.PerSecond} }))
 	}
 	r.bySize(&t, "exec to ready, ms p50 / p99", func(s sizeOfFleet) string { return fmt.Sprintf("%.0f / %.0f", s.Start.P50, s.Start.P99) })
 	r.bySize(&t, "  floor: to do nothing", func(s sizeOfFleet) string { return fmt.Sprintf("%.0f / %.0f", s.Start.FloorP50, s.Start.FloorP99) })
 	r.bySize(&t, "server MB, started", func(s sizeOfFleet) string { return megabytes(s.Memory.Idle) })
-	r.bySize(&t, "  all tenants met", func(s sizeOfFleet) string { return megabytes(s.Memory.Known) })
+	r.bySize(&t, "  after the requests", func(s sizeOfFleet) string { return megabytes(s.Memory.Busy) })
+	r.bySize(&t, "  bytes for each tenant met", func(s sizeOfFleet) string { return ifAny(s.Met.Tenants, "%.0f", s.Met.Kept) })
+	r.bySize(&t, "  with headroom for garbage", func(s sizeOfFleet) string { return ifAny(s.Met.Tenants, "%.0f", s.Met.With) })
 	r.bySize(&t, "Postgres backend MB, median", func(s sizeOfFleet) string { return megabytes(s.Postgres.Median) })
 	r.bySize(&t, "  the greatest", func(s sizeOfFleet) string { return megabytes(s.Postgres.Most) })
 	r.bySize(&t, "  all of Postgres", func(s sizeOfFleet) string { return megabytes(s.Postgres.Total) })
@@ -141,3 +145,11 @@ func (r *fleetReport) migrationTable() (t table) {
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/(1<<20)) }
+
+// ifAny is what was measured, or a dash where nothing was.
+func ifAny(times int, format string, figures ...any) string {
+	if times == 0 {
+		return "-"
+	}
+	return fmt.Sprintf(format, figures...)
+}
