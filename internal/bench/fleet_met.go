@@ -17,8 +17,11 @@ type metFigures struct {
 	With    float64 `json:"with_headroom"` // the heap the server lets grow before it collects again, per tenant
 }
 
-// fewMet is how many tenants a server meets first.
-const fewMet = 64
+const (
+	fewMet = 64 // tenants that a server meets first
+	// manyMet: with fewer, what connections keep of the tenants they serve most is more than what is kept of each.
+	manyMet = 1000
+)
 
 // measureMet has a server meet few tenants and then all of them: each is asked for its public keys, and by its
 // administrator for its settings.

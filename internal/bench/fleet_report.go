@@ -109,7 +109,7 @@ func (r *fleetReport) judge() {
 		}
 	}
 	r.atMost(fmt.Sprintf("exec to ready, p50 ms, %d tenants", last.Tenants), mostStart, last.Start.P50)
-	if last.Met.Tenants > 0 {
+	if last.Met.Tenants >= manyMet {
 		r.atMost(fmt.Sprintf("server memory per idle tenant, bytes, of %d", last.Met.Tenants), mostPerTenant, last.Met.With)
 	}
 	r.judgeParts()
