@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -123,7 +124,7 @@ func (p *Provisioner) destroy(ctx context.Context, d deletion) (Deletion, error)
 		}
 		var err error
 		if d, err = s.do(ctx, d); err != nil {
-			return Deletion{}, err
+			return Deletion{}, fmt.Errorf("tenancy: deletion of %s, %s: %w", d.Tenant, s.name, err)
 		}
 		if err := p.step(s.name); err != nil {
 			return Deletion{}, err

@@ -14,6 +14,10 @@ func (db ProvisioningDB) countRows(ctx context.Context, schema string) (rows map
 		if _, err := c.Exec(ctx, `set transaction isolation level repeatable read, read only`); err != nil {
 			return err
 		}
+		// Dropping takes table after table and so does counting: without the lock each could hold what the other wants.
+		if _, err := c.Exec(ctx, `select pg_advisory_xact_lock_shared(hashtextextended($1, 0))`, schema); err != nil {
+			return err
+		}
 		found, err := c.Query(ctx, `select tablename from pg_tables where schemaname = $1`, schema)
 		if err != nil {
 			return err
