@@ -31,7 +31,8 @@ type Directory struct {
 	now    func() time.Time
 	names  *lru.Cache[name, *record]
 	lives  *lru.Cache[id.Tenant, *life]
-	deaf   atomic.Bool // no announcements arrive: trust nothing older than deafTrust
+	deaf   atomic.Bool             // no announcements arrive: trust nothing older than deafTrust
+	silent map[string]*atomic.Bool // likewise, for the tenants of each other database
 	flight singleflight.Group
 
 	// mu makes "compare the generation, then store" and "raise the generation, then drop" exclude each other.
@@ -74,6 +75,13 @@ func NewDirectory(o DirectoryOptions) *Directory {
 	}
 	d := &Directory{db: o.DB, now: o.Now}
 	d.deaf.Store(true)
+	d.silent = map[string]*atomic.Bool{}
+	for database, pool := range o.DB.pools {
+		if pool != o.DB.control {
+			d.silent[database] = &atomic.Bool{}
+			d.silent[database].Store(true)
+		}
+	}
 	tenants := cmp.Or(o.Tenants, 20_000)
 	d.names = newLRU[name, *record](2*tenants, nil)
 	// A life that is evicted could no longer be ended, so eviction ends it.
@@ -173,7 +181,13 @@ func (d *Directory) forgetAll() {
 }
 
 func (d *Directory) fresh(r *record) bool {
-	return !r.life.over.Load() && (!d.deaf.Load() || d.now().Sub(r.read) < deafTrust)
+	return !r.life.over.Load() && (!d.deafTo(r.tenant) || d.now().Sub(r.read) < deafTrust)
+}
+
+// deafTo reports whether a change of the tenant could go unheard: what is in its own schema is announced in its own database.
+func (d *Directory) deafTo(t Tenant) bool {
+	silent := d.silent[t.Database]
+	return d.deaf.Load() || silent != nil && silent.Load()
 }
 
 func (d *Directory) byName(ctx context.Context, n name, load func(context.Context, directoryTx) (Tenant, error)) (Tenant, error) {
@@ -218,7 +232,7 @@ func (d *Directory) load(ctx context.Context, n name, load func(context.Context,
 			l = &life{stamp: d.lifetimes}
 			d.lives.Add(t.ID, l)
 		}
-		if !d.deaf.Load() { // else nobody would tell us when what is remembered for the stamp is over
+		if !d.deafTo(t) { // else nobody would tell us when what is remembered for the stamp is over
 			t.stamp = l.stamp
 		}
 		d.names.Add(n, &record{tenant: t, read: d.now(), life: l})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -65,7 +67,8 @@ func tenantByDomain(ctx context.Context, tx directoryTx, h Host, use Use) (Tenan
 		where d.domain = $1 and d.verified_at is not null and $2 = any(d.uses))`, h, use)
 }
 
-// Announce tells every replica, when the transaction commits, that something it may remember of the tenant has changed.
+// Announce tells every replica, when the transaction commits, that something it may remember of the tenant has changed. What
+// is announced in a database is heard by those who listen there, so replicas listen at each.
 func Announce(ctx context.Context, tx Tx) error {
 	_, err := tx.Exec(ctx, `select pg_notify('gatehouse_directory', $1)`, tx.tenant.ID.String())
 	return err
@@ -84,11 +87,24 @@ func listTenants(ctx context.Context, tx directoryTx, after id.Tenant, limit int
 // trusts its records for two seconds only, and once it is back forgets them all, because announcements made meanwhile
 // are lost.
 func (d *Directory) Listen(ctx context.Context, log *slog.Logger) {
+	var others sync.WaitGroup
+	defer others.Wait()
+	for database, silent := range d.silent {
+		others.Go(func() { d.listenAt(ctx, d.db.pools[database], silent, log.With("database", database)) })
+	}
+	d.listenAt(ctx, d.db.control, &d.deaf, log)
+}
+
+func (d *Directory) listenAt(ctx context.Context, at *Pool, deaf *atomic.Bool, log *slog.Logger) {
+	said := false // once for each time that it is lost
 	for ctx.Err() == nil {
-		if err := d.hear(ctx); err != nil && ctx.Err() == nil {
-			log.LogAttrs(ctx, slog.LevelWarn, "directory: no announcements, reconnecting", slog.Any("error", err))
+		err := d.hear(ctx, at, deaf)
+		if heard := !deaf.Swap(true); heard || !said {
+			said = true
+			if ctx.Err() == nil {
+				log.LogAttrs(ctx, slog.LevelWarn, "directory: no announcements, reconnecting", slog.Any("error", err))
+			}
 		}
-		d.deaf.Store(true)
 		select {
 		case <-ctx.Done():
 		case <-time.After(500 * time.Millisecond):
@@ -96,9 +112,9 @@ func (d *Directory) Listen(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-func (d *Directory) hear(ctx context.Context) error {
+func (d *Directory) hear(ctx context.Context, at *Pool, deaf *atomic.Bool) error {
 	// A connection of its own: LISTEN belongs to a connection, and the pool's ones are retired.
-	conn, err := pgx.ConnectConfig(ctx, d.db.control.config.Copy())
+	conn, err := pgx.ConnectConfig(ctx, at.config.Copy())
 	if err != nil {
 		return err
 	}
@@ -107,7 +123,7 @@ func (d *Directory) hear(ctx context.Context) error {
 		return err
 	}
 	d.forgetAll()
-	d.deaf.Store(false)
+	deaf.Store(false)
 	for {
 		n, err := announcement(ctx, conn)
 		if err != nil {

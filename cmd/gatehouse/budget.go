@@ -17,11 +17,8 @@ const (
 
 // connections is how many a replica opens to a database at most, of both roles.
 func (c *config) connections(d database) int32 {
-	n := d.Connections + provisioningConnections + jobsConnections + 1
-	if d.Name == c.Database {
-		n++ // hears what changes in the directory
-	}
-	return n
+	const hears = 1 // what is announced there
+	return d.Connections + provisioningConnections + jobsConnections + 1 + hears
 }
 
 // overdrawn says of each server that it allows fewer connections than all replicas may open to the databases on it. Servers

@@ -95,6 +95,27 @@ func TestADatabaseThatIsAwayIsItsOwnTenantsTrouble(t *testing.T) {
 	}
 }
 
+// TestAChangeIsHeardFromWhicheverDatabase: what one replica changes in a tenant's schema, another one remembers no longer.
+func TestAChangeIsHeardFromWhicheverDatabase(t *testing.T) {
+	t.Parallel()
+	in, second := tenancytest.Install(t), tenancytest.Database(t)
+	several := func(c *config) { c.MoreDatabases = []database{beside("shared-2", second)} }
+	here, there := startOn(t, in, several), startOn(t, in, several)
+	for _, name := range []string{"shared-1", "shared-2"} {
+		tt := here.newTenantIn(t, name)
+		email, _ := tt.newUser(t)
+		elsewhere := tt
+		elsewhere.testPlatform = there
+		if a := elsewhere.login(t, email, goodPassword).want(t, 200, ""); a.text("token") == "" {
+			t.Fatalf("no token: %s", a.body)
+		}
+		tt.demandMFA(t)
+		eventually(t, 5*time.Second, "the other replica demands it too", func() bool {
+			return elsewhere.login(t, email, goodPassword).field("enrollment_required") == true
+		})
+	}
+}
+
 // TestMigratePreparesEveryDatabase: from empty databases, by one script and one command.
 func TestMigratePreparesEveryDatabase(t *testing.T) {
 	t.Parallel()
