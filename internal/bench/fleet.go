@@ -137,19 +137,23 @@ func (f *fleet) measure(ctx context.Context) (err error) {
 		name    string
 		measure func(context.Context) error
 	}{{"soak", f.measureSoak}, {"crash", f.measureCrash}, {"migration", f.measureMigration}} {
+		if ctx.Err() != nil {
+			break
+		}
 		began := time.Now()
-		if err := part.measure(ctx); err != nil {
-			return err
+		if failed := part.measure(ctx); failed != nil { // the others can be measured all the same
+			err = errors.Join(err, fmt.Errorf("%s: %w", part.name, failed))
 		}
 		say("%s: %s", part.name, time.Since(began).Round(time.Second))
 	}
-	return nil
+	return errors.Join(err, ctx.Err())
 }
 
-// measureSize grows to a size and takes its figures.
+// measureSize grows to a size and takes its figures. Those taken before a failure are kept.
 func (f *fleet) measureSize(ctx context.Context, size int) (err error) {
 	began := time.Now()
 	s := sizeOfFleet{Tenants: size, Clusters: len(f.clusters())}
+	defer func() { f.report.Sizes = append(f.report.Sizes, s) }()
 	if err := f.growTo(ctx, size, &s.Create); err != nil {
 		return err
 	}
@@ -182,7 +186,6 @@ func (f *fleet) measureSize(ctx context.Context, size int) (err error) {
 		return err
 	}
 	s.Catalogs, err = f.catalogs(ctx)
-	f.report.Sizes = append(f.report.Sizes, s)
 	say("%d tenants: measured after %s", size, time.Since(began).Round(time.Second))
 	return err
 }

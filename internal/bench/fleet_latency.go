@@ -196,7 +196,8 @@ type visitFigures struct {
 	Visited visited `json:"visited"`
 	Clients int     `json:"clients"`
 	timing
-	Later int `json:"asked_to_wait"` // how many were, and are not in the times
+	Later  int `json:"asked_to_wait"` // how many were, and are not in the times
+	Failed int `json:"failed"`        // likewise
 }
 
 // visitAll measures every action, with tenants chosen in both ways, by one client and by four.
@@ -225,51 +226,69 @@ func (f *fleet) visit(ctx context.Context, r *replica, a action, clients int) ([
 	if clients > 1 {
 		times *= 2
 	}
-	var took [2][]time.Duration
-	var later [2]int
+	var done [2]asked
 	var floor []time.Duration
 	ways := []visited{uniformly, zipf}
 	for round := range f.rounds {
 		for step := range 3 {
 			if now := (round + step) % 3; now < 2 {
-				done, waited, err := f.askInOrder(ctx, r, a, clients, draw(ways[now], len(f.tenants), times, uint64(round)))
+				some, err := f.askInOrder(ctx, r, a, clients, draw(ways[now], len(f.tenants), times, uint64(round)))
 				if err != nil {
 					return nil, err
 				}
-				took[now], later[now] = append(took[now], done...), later[now]+waited
+				done[now] = done[now].plus(some)
 				continue
 			}
-			done, err := a.floor(ctx, clients, times)
+			least, err := a.floor(ctx, clients, times)
 			if err != nil {
 				return nil, err
 			}
-			floor = append(floor, done...)
+			floor = append(floor, least...)
 		}
 	}
 	var all []visitFigures
 	for i, how := range ways {
-		all = append(all, visitFigures{a.name, how, clients, newTiming(took[i], floor), later[i]})
+		all = append(all, visitFigures{a.name, how, clients, newTiming(done[i].took, floor), done[i].later, done[i].failed})
 	}
 	return all, nil
 }
 
-// askInOrder sends requests to tenants in an order. Who is asked to wait does, and that request is counted apart.
-func (f *fleet) askInOrder(ctx context.Context, r *replica, a action, clients int, order []int) (took []time.Duration, later int, err error) {
+// asked is what came of some requests.
+type asked struct {
+	took   []time.Duration // of those that were answered
+	later  int             // were asked to wait
+	failed int
+}
+
+func (a asked) plus(b asked) asked {
+	return asked{append(a.took, b.took...), a.later + b.later, a.failed + b.failed}
+}
+
+// askInOrder sends requests to tenants in an order. Who is asked to wait does. A request that fails is told of and counted;
+// when more than one in fifty did, it is over.
+func (f *fleet) askInOrder(ctx context.Context, r *replica, a action, clients int, order []int) (all asked, err error) {
 	var mu sync.Mutex
 	err = each(ctx, clients, len(order), func(i int) error {
-		d, again, err := a.once(ctx, r, order[i])
-		if err != nil {
-			return err
-		}
+		took, later, err := a.once(ctx, r, order[i])
 		mu.Lock()
-		if again > 0 {
-			later++
-		} else {
-			took = append(took, d)
+		defer mu.Unlock()
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return err
+		case err != nil:
+			say("%s: %v", a.name, err)
+			if all.failed++; all.failed > len(order)/50 {
+				return err
+			}
+		case later > 0:
+			all.later++
+			mu.Unlock()
+			wait(ctx, later)
+			mu.Lock()
+		default:
+			all.took = append(all.took, took)
 		}
-		mu.Unlock()
-		wait(ctx, again)
 		return nil
 	})
-	return took, later, err
+	return all, err
 }

@@ -159,7 +159,7 @@ func (f *fleet) soakUntil(ctx context.Context, r *replica, end time.Time, reques
 			a = sign
 		}
 		const times = 10 * soakers
-		if _, _, err := f.askInOrder(ctx, r, a, soakers, draw(uniformly, len(f.tenants), times, turn)); err != nil {
+		if _, err := f.askInOrder(ctx, r, a, soakers, draw(uniformly, len(f.tenants), times, turn)); err != nil {
 			return err
 		}
 		atomic.AddInt64(requests, times)

@@ -108,7 +108,9 @@ func (r *fleetReport) judge() {
 			r.atMost("create a tenant, tables and all, p50 ms", mostCreate, c.P50)
 		}
 	}
-	r.atMost(fmt.Sprintf("exec to ready, p50 ms, %d tenants", last.Tenants), mostStart, last.Start.P50)
+	if last.Start.Count > 0 {
+		r.atMost(fmt.Sprintf("exec to ready, p50 ms, %d tenants", last.Tenants), mostStart, last.Start.P50)
+	}
 	if last.Met.Tenants >= manyMet {
 		r.atMost(fmt.Sprintf("server memory per idle tenant, bytes, of %d", last.Met.Tenants), mostPerTenant, last.Met.With)
 	}
@@ -116,6 +118,13 @@ func (r *fleetReport) judge() {
 }
 
 func (r *fleetReport) judgeParts() {
+	failed := 0
+	for _, s := range r.Sizes {
+		for _, v := range s.Visits {
+			failed += v.Failed
+		}
+	}
+	r.atMost("requests that failed", 0, float64(failed))
 	if s := r.Soak; s != nil {
 		r.atMost("Postgres's memory in the soak, MB, of what was stated", float64(s.Stated>>20), float64(s.Most.Total>>20))
 	}

@@ -85,12 +85,12 @@ func (r *fleetReport) visitsTable() (t table) {
 		}
 	}
 	r.bySize(&t, "first login at a tenant, 4 at once, p50", func(s sizeOfFleet) string { return figure(s.First) })
-	r.bySize(&t, "asked to wait, of all", func(s sizeOfFleet) string {
-		later, all := 0, 0
+	r.bySize(&t, "asked to wait, failed, of all", func(s sizeOfFleet) string {
+		later, failed, all := 0, 0, 0
 		for _, v := range s.Visits {
-			later, all = later+v.Later, all+v.Later+v.Count
+			later, failed, all = later+v.Later, failed+v.Failed, all+v.Later+v.Failed+v.Count
 		}
-		return fmt.Sprintf("%d of %d", later, all)
+		return fmt.Sprintf("%d, %d of %d", later, failed, all)
 	})
 	return t
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -206,6 +208,35 @@ func TestLastNumber(t *testing.T) {
 	}
 	if n, err := lastNumber(dir); err != nil || n != 10 {
 		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// One request in fifty may fail, and is counted; those that are asked to wait are, too.
+func TestAskInOrder(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	of := func(failing func(tenant int) bool) action {
+		return action{name: "test", once: func(_ context.Context, _ *replica, tenant int) (took, later time.Duration, err error) {
+			switch {
+			case failing(tenant):
+				return 0, 0, broken
+			case tenant == 7:
+				return 0, time.Nanosecond, nil
+			}
+			return time.Millisecond, 0, nil
+		}}
+	}
+	order := make([]int, 100)
+	for i := range order {
+		order[i] = i
+	}
+	var f fleet
+	got, err := f.askInOrder(t.Context(), nil, of(func(n int) bool { return n == 3 || n == 50 }), 4, order)
+	if err != nil || len(got.took) != 97 || got.later != 1 || got.failed != 2 {
+		t.Errorf("%d took, %d later, %d failed, %v", len(got.took), got.later, got.failed, err)
+	}
+	if _, err := f.askInOrder(t.Context(), nil, of(func(n int) bool { return n < 3 }), 1, order); !errors.Is(err, broken) {
+		t.Errorf("with three of a hundred failed: %v", err)
 	}
 }
 
