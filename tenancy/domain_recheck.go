@@ -38,7 +38,7 @@ func (s *Domains) Recheck(ctx context.Context, log *slog.Logger, every time.Dura
 			log.LogAttrs(ctx, slog.LevelWarn, "domains: what is due could not all be looked up again", slog.Any("error", err))
 		}
 		// Replicas that were started together need not ask together.
-		t := time.NewTimer(every + rand.N(every/4))
+		t := time.NewTimer(every + rand.N(every/4)) //nolint:gosec // spreads load, hides nothing
 		select {
 		case <-ctx.Done():
 			t.Stop()
