@@ -51,24 +51,28 @@ func NewDB(o DBOptions) *DB {
 	return db
 }
 
-// NewProvisioningPool opens a pool of at most size connections of the provisioning role, for [NewProvisioningDB].
+// NewProvisioningPool opens a pool of at most size connections of the provisioning role, for [NewProvisioningDB]. It goes
+// around a pooler; errors of its connections: ErrPooled.
 func NewProvisioningPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
 	c, err := poolConfig(url, size)
 	if err != nil {
 		return nil, err
 	}
+	c.AfterConnect = direct
 	return pgxpool.NewWithConfig(ctx, c)
 }
 
 // NewJobsPool opens a pool of connections that work jobs. The role is taken on for the life of a connection, which then
-// reaches the jobs and no tenant; so a pooler in between that shares connections by transaction must be gone around, as
-// for whatever listens.
+// reaches the jobs and no tenant; so it goes around a pooler, as whatever listens. Errors of its connections: ErrPooled.
 func NewJobsPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
 	c, err := poolConfig(url, size)
 	if err != nil {
 		return nil, err
 	}
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if err := direct(ctx, conn); err != nil {
+			return err
+		}
 		_, err := conn.Exec(ctx, "set role "+migrations.JobsRole)
 		return err
 	}
@@ -286,7 +290,7 @@ func onConn(ctx context.Context, pool *Pool, namespace string, do func(*conn) er
 		err := pool.with(ctx, namespace, func(c *conn) error {
 			err := do(c)
 			if roleRefused(err) {
-				_ = c.Close(ctx)
+				c.forsake(ctx)
 			}
 			return err
 		})

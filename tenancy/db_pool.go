@@ -5,7 +5,9 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,9 +40,12 @@ var errClosed = errors.New("tenancy: the pool of connections is closed")
 // A connection that was lost, is busy, or is still in a transaction when it comes back is closed. One that has been idle
 // for a second is asked whether it is alive before it is given out.
 type Pool struct {
-	config *pgx.ConnConfig
-	size   int
-	most   int // different tenants that a connection serves
+	config  *pgx.ConnConfig
+	direct  *pgx.ConnConfig // which leads around a pooler
+	size    int
+	most    int         // different tenants that a connection serves
+	told    bool        // how to execute statements, by the URL
+	through atomic.Bool // a pooler, as the first connection found
 
 	mu      sync.Mutex
 	open    int     // places that are taken: by connections, and by those being opened or closed
@@ -56,7 +61,7 @@ type Pool struct {
 type conn struct {
 	*pgx.Conn
 	last    string // the namespace it served last
-	own     bool   // which has statements of its own there
+	own     bool   // which has statements of its own there; never so behind a pooler, where nothing is kept
 	known   known
 	wear    wear
 	since   time.Time // when it became idle
@@ -82,7 +87,7 @@ func NewPool(url string, size int32) (*Pool, error) {
 		return nil, err
 	}
 	c.ConnConfig.StatementCacheCapacity = statements
-	return &Pool{config: c.ConnConfig, size: int(size), most: mostTenants}, nil
+	return &Pool{config: c.ConnConfig, direct: c.ConnConfig, size: int(size), most: mostTenants, told: strings.Contains(url, "default_query_exec_mode")}, nil
 }
 
 // User is the role that the pool's connections log in as.
@@ -141,7 +146,7 @@ func (p *Pool) acquire(ctx context.Context, namespace string) (*conn, error) {
 			}
 		}
 		if namespace != "" {
-			c.last, c.own = namespace, c.known.serve(namespace)
+			c.last, c.own = namespace, c.known.serve(namespace) && !p.through.Load()
 			c.wear.by(namespace)
 		}
 		return c, nil
@@ -281,7 +286,9 @@ func (p *Pool) grow() {
 }
 
 func (p *Pool) connect() (*conn, error) {
-	c, err := pgx.ConnectConfig(context.Background(), p.config.Copy()) // bounded by the config's ConnectTimeout
+	ctx, cancel := context.WithTimeout(context.Background(), 2*wait)
+	defer cancel()
+	c, err := p.dial(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -114,11 +114,14 @@ func (d *Directory) listenAt(ctx context.Context, at *Pool, deaf *atomic.Bool, l
 
 func (d *Directory) hear(ctx context.Context, at *Pool, deaf *atomic.Bool) error {
 	// A connection of its own: LISTEN belongs to a connection, and the pool's ones are retired.
-	conn, err := pgx.ConnectConfig(ctx, at.config.Copy())
+	conn, err := pgx.ConnectConfig(ctx, at.direct.Copy())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if err := direct(ctx, conn); err != nil {
+		return err
+	}
 	if _, err := conn.Exec(ctx, "listen gatehouse_directory"); err != nil {
 		return err
 	}

@@ -15,10 +15,14 @@ const (
 	jobsConnections         = 3 // and one more that waits for jobs to come
 )
 
-// connections is how many a replica opens to a database at most, of both roles.
+// connections is how many a replica opens to a database at most, of both roles. Those to a pooler are not the server's.
 func (c *config) connections(d database) int32 {
 	const hears = 1 // what is announced there
-	return d.Connections + provisioningConnections + jobsConnections + 1 + hears
+	n := int32(provisioningConnections + jobsConnections + 1 + hears)
+	if d.DirectURL == "" {
+		n += d.Connections
+	}
+	return n
 }
 
 // overdrawn says of each server that it allows fewer connections than all replicas may open to the databases on it. Servers

@@ -29,6 +29,7 @@ type config struct {
 
 	Database            string // the name tenants' records carry; it holds the directory, too
 	DatabaseURL         secret
+	DatabaseDirectURL   secret // empty: DatabaseURL is
 	ProvisionerURL      secret
 	DatabaseCapacity    int32
 	DatabaseConnections int32 // of all databases together

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,8 @@ import (
 // database is one that tenants live in.
 type database struct {
 	Name           string // as tenants' records carry it
-	URL            secret // of the serving role
+	URL            secret // of the serving role, which may lead through a pooler
+	DirectURL      secret // which does not; empty if URL does not either
 	ProvisionerURL secret
 	Capacity       int32 // tenants it is meant for
 	Connections    int32 // of the serving role that a replica opens at most
@@ -37,6 +39,7 @@ type databasesFile struct {
 	Databases []struct {
 		Name           string `json:"name"`
 		URL            string `json:"url"`
+		DirectURL      string `json:"direct_url"`
 		ProvisionerURL string `json:"provisioner_url"`
 		Capacity       *int32 `json:"capacity"`
 		Connections    *int32 `json:"connections"`
@@ -60,7 +63,7 @@ func readDatabases(file string) ([]database, error) {
 	var bad []string
 	for i, e := range f.Databases {
 		refuse := func(field, why string) { bad = append(bad, fmt.Sprintf("databases[%d].%s %s", i, field, why)) }
-		d := database{Name: e.Name, URL: secret(e.URL), ProvisionerURL: secret(e.ProvisionerURL), Capacity: defaultCapacity, filed: true}
+		d := database{Name: e.Name, URL: secret(e.URL), DirectURL: secret(e.DirectURL), ProvisionerURL: secret(e.ProvisionerURL), Capacity: defaultCapacity, filed: true}
 		if !databaseName.MatchString(e.Name) {
 			refuse("name", "must be up to 40 of a-z, 0-9 and -, such as shared-2")
 		}
@@ -90,7 +93,7 @@ func readDatabases(file string) ([]database, error) {
 
 // databases are all that tenants live in, each with its part of the connections. The first holds the directory, too.
 func (c *config) databases() []database {
-	all := append([]database{{Name: c.Database, URL: c.DatabaseURL, ProvisionerURL: c.ProvisionerURL, Capacity: c.DatabaseCapacity}}, c.MoreDatabases...)
+	all := append([]database{{Name: c.Database, URL: c.DatabaseURL, DirectURL: c.DatabaseDirectURL, ProvisionerURL: c.ProvisionerURL, Capacity: c.DatabaseCapacity}}, c.MoreDatabases...)
 	left, untold := c.DatabaseConnections, int32(0)
 	for _, d := range all {
 		left -= d.Connections
@@ -109,6 +112,17 @@ func (c *config) databases() []database {
 	return all
 }
 
+// direct is the URL of the serving role that leads to the server itself.
+func (d database) direct() secret { return cmp.Or(d.DirectURL, d.URL) }
+
+// around is the setting that told direct.
+func (d database) around() string {
+	if d.DirectURL == "" {
+		return d.setting("url")
+	}
+	return d.setting("direct_url")
+}
+
 // setting names what told a part of a database.
 func (d database) setting(part string) string {
 	switch {
@@ -116,6 +130,8 @@ func (d database) setting(part string) string {
 		return "GATEHOUSE_DATABASES_FILE: " + d.Name + ": " + part
 	case part == "url":
 		return "GATEHOUSE_DATABASE_URL"
+	case part == "direct_url":
+		return "GATEHOUSE_DATABASE_DIRECT_URL"
 	case part == "provisioner_url":
 		return "GATEHOUSE_PROVISIONER_DATABASE_URL"
 	}
@@ -143,17 +159,24 @@ func (d database) check() error {
 	if err != nil {
 		err = fmt.Errorf("%s: %w", d.setting("url"), err)
 	}
+	direct, err1 := parseDatabase(d.DirectURL)
+	if err1 != nil {
+		err1 = fmt.Errorf("%s: %w", d.setting("direct_url"), err1)
+	}
 	provisioning, err2 := parseDatabase(d.ProvisionerURL)
 	if err2 != nil {
 		err2 = fmt.Errorf("%s: %w", d.setting("provisioner_url"), err2)
 	}
-	errs := []error{err, err2}
+	errs := []error{err, err1, err2}
+	if serving != nil && direct != nil && serving.User != direct.User {
+		errs = append(errs, fmt.Errorf("%s: must be the same role as %s", d.setting("direct_url"), d.setting("url")))
+	}
 	if serving != nil && provisioning != nil {
 		if serving.User == provisioning.User {
 			errs = append(errs, fmt.Errorf("%s: must be another role than %s, or requests are served with the right to every tenant's tables", d.setting("provisioner_url"), d.setting("url")))
 		}
-		if serving.Database != provisioning.Database {
-			errs = append(errs, fmt.Errorf("%s: must name the same database as %s", d.setting("provisioner_url"), d.setting("url")))
+		if cmp.Or(direct, serving).Database != provisioning.Database { // a pooler may have a name of its own for it
+			errs = append(errs, fmt.Errorf("%s: must name the same database as %s", d.setting("provisioner_url"), d.around()))
 		}
 	}
 	return errors.Join(errs...)
@@ -165,14 +188,14 @@ func (d database) checkBeside(other database) error {
 	if d.Name == other.Name {
 		return fmt.Errorf("%s: is the name of two databases", d.setting("name"))
 	}
-	a, _ := parseDatabase(d.URL)
-	b, _ := parseDatabase(other.URL)
+	a, _ := parseDatabase(d.direct())
+	b, _ := parseDatabase(other.direct())
 	if a == nil || b == nil || a.Host != b.Host || a.Port != b.Port {
 		return nil
 	}
 	switch {
 	case a.Database == b.Database:
-		return fmt.Errorf("%s: names the database that %s is", d.setting("url"), other.Name)
+		return fmt.Errorf("%s: names the database that %s is", d.around(), other.Name)
 	case a.User == b.User:
 		return fmt.Errorf("%s: must be another role than that of %s on the same server, or each is slowed down by the other's tenants", d.setting("url"), other.Name)
 	}

@@ -73,6 +73,9 @@ func (d *doctor) databases(ctx context.Context) {
 		}
 		d.well("database %s: answers, its serving role is safe, Postgres %s", db.Name, server.Version)
 	}
+	for _, sentence := range d.misled(ctx) {
+		d.wrong("%s", sentence)
+	}
 	sentences := d.overdrawn(ctx)
 	for _, sentence := range sentences {
 		d.wrong("%s", sentence)

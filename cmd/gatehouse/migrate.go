@@ -70,7 +70,8 @@ func provisioned(p process) ([]database, error) {
 // toldDatabases are all databases that the environment names, unjudged.
 func toldDatabases(p process) ([]database, error) {
 	c := config{Database: cmp.Or(p.getenv("GATEHOUSE_DATABASE"), "shared-1"), DatabaseURL: secret(p.getenv("GATEHOUSE_DATABASE_URL")),
-		ProvisionerURL: secret(p.getenv("GATEHOUSE_PROVISIONER_DATABASE_URL"))}
+		DatabaseDirectURL: secret(p.getenv("GATEHOUSE_DATABASE_DIRECT_URL")),
+		ProvisionerURL:    secret(p.getenv("GATEHOUSE_PROVISIONER_DATABASE_URL"))}
 	if file := p.getenv("GATEHOUSE_DATABASES_FILE"); file != "" {
 		var err error
 		if c.MoreDatabases, err = readDatabases(file); err != nil {
@@ -165,9 +166,9 @@ func rolesCommand(p process) *cobra.Command {
 
 // roles reads names and passwords out of the two URLs, so that they are said in one place.
 func (d database) roles() (migrations.Roles, error) {
-	r, err := url.Parse(string(d.URL))
+	r, err := url.Parse(string(d.direct()))
 	if err != nil || r.User == nil {
-		return migrations.Roles{}, fmt.Errorf("%s is required, as a URL with user and password", d.setting("url"))
+		return migrations.Roles{}, fmt.Errorf("%s is required, as a URL with user and password", d.around())
 	}
 	q, err := url.Parse(string(d.ProvisionerURL))
 	if err != nil || q.User == nil {
@@ -176,7 +177,7 @@ func (d database) roles() (migrations.Roles, error) {
 	runtimePassword, ok1 := r.User.Password()
 	provisionerPassword, ok2 := q.User.Password()
 	if !ok1 || !ok2 || r.User.Username() == q.User.Username() || len(r.Path) < 2 || r.Path != q.Path {
-		return migrations.Roles{}, fmt.Errorf("%s and %s must name the same database, two different users and their passwords", d.setting("url"), d.setting("provisioner_url"))
+		return migrations.Roles{}, fmt.Errorf("%s and %s must name the same database, two different users and their passwords", d.around(), d.setting("provisioner_url"))
 	}
 	return migrations.Roles{Database: r.Path[1:], Runtime: r.User.Username(), RuntimePassword: runtimePassword,
 		Provisioner: q.User.Username(), ProvisionerPassword: provisionerPassword}, nil

@@ -84,6 +84,9 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, listener net.Liste
 	if err := platform.checkDatabase(ctx); err != nil {
 		return err
 	}
+	if sentences := platform.misled(ctx); len(sentences) > 0 {
+		return errors.New(strings.Join(sentences, "\n"))
+	}
 	if err := platform.serveMetrics(background); err != nil {
 		return fmt.Errorf("GATEHOUSE_METRICS_LISTEN: %w", err)
 	}

@@ -49,7 +49,9 @@ var settings = []setting{
 		set: func(c *config, s string) error { c.Database = s; return nil }},
 	{name: "DATABASE_URL", required: true, secret: true, doc: "Postgres URL of the serving role: NOINHERIT, owner of nothing.",
 		set: func(c *config, s string) error { c.DatabaseURL = secret(s); return nil }},
-	{name: "PROVISIONER_DATABASE_URL", required: true, secret: true, doc: "Postgres URL of the provisioning role, which makes tenants and migrates.",
+	{name: "DATABASE_DIRECT_URL", secret: true, doc: "Where DATABASE_URL leads through PgBouncer or another connection pooler: URL of the same role at the server itself, for announcements and mails. See docs/scaling.md.",
+		set: func(c *config, s string) error { c.DatabaseDirectURL = secret(s); return nil }},
+	{name: "PROVISIONER_DATABASE_URL", required: true, secret: true, doc: "Postgres URL of the provisioning role, which makes tenants and migrates. It leads to the server itself, never through a pooler.",
 		set: func(c *config, s string) error { c.ProvisionerURL = secret(s); return nil }},
 	{name: "DATABASE_CAPACITY", fallback: "1000", doc: "Tenants that this database is meant for, from 0 to 2000. It holds the directory of tenants too, also with 0.",
 		set: func(c *config, s string) (err error) {

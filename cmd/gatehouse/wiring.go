@@ -146,12 +146,15 @@ func (p *platform) openDatabases(ctx context.Context) (serving map[string]*tenan
 			return nil, nil, err
 		}
 		p.closers = append(p.closers, pool.Close)
+		if err := pool.Around(string(d.direct())); err != nil {
+			return nil, nil, err
+		}
 		provisioner, err := tenancy.NewProvisioningPool(ctx, string(d.ProvisionerURL), provisioningConnections)
 		if err != nil {
 			return nil, nil, err
 		}
 		p.closers = append(p.closers, provisioner.Close)
-		jobs, err := tenancy.NewJobsPool(ctx, string(d.URL), jobsConnections)
+		jobs, err := tenancy.NewJobsPool(ctx, string(d.direct()), jobsConnections)
 		if err != nil {
 			return nil, nil, err
 		}
