@@ -98,7 +98,7 @@ func TestTenantsDoNotMixBehindAPooler(t *testing.T) {
 			return unless(errors.Is(err, onPurpose), err)
 		},
 		func(ctx context.Context, cancel context.CancelFunc, tenant Tenant) error { // one who gives up, at any moment
-			defer time.AfterFunc(time.Duration(rand.IntN(4000))*time.Microsecond, cancel).Stop() //nolint:gosec // nothing secret
+			defer time.AfterFunc(time.Duration(rand.IntN(4000))*time.Microsecond, cancel).Stop()
 			_ = db.InTx(ctx, tenant, func(ctx context.Context, tx Tx) error {
 				_, err := tx.Exec(ctx, "select pg_sleep($1)", 0.003)
 				return err
@@ -113,7 +113,7 @@ func TestTenantsDoNotMixBehindAPooler(t *testing.T) {
 	inParallel(t, 16, func(i int) error {
 		for n := range 120 {
 			ctx, cancel := context.WithCancel(t.Context())
-			err := visits[rand.IntN(len(visits))](ctx, cancel, tenants[(i+n)%2]) //nolint:gosec // nothing secret
+			err := visits[rand.IntN(len(visits))](ctx, cancel, tenants[(i+n)%2])
 			cancel()
 			if err != nil {
 				return err

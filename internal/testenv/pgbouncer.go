@@ -66,6 +66,7 @@ auth_file = %s
 pool_mode = transaction
 default_pool_size = %d
 max_client_conn = 200
+server_login_retry = 1
 `, server.Hostname(), server.Port(), port, filepath.Join(dir, "users"), size),
 	}
 	cmd := exec.Command(pgbouncer, filepath.Join(dir, "ini"))
@@ -97,7 +98,7 @@ max_client_conn = 200
 	tb.Cleanup(func() { _ = run.Signal(syscall.SIGKILL); <-run.Done() }) // nothing of it is to be kept
 	address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	for {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(tb.Context(), "tcp", address)
 		if err == nil {
 			return address, conn.Close()
 		}
