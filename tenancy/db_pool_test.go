@@ -51,7 +51,7 @@ func settle(t *testing.T, db *DB, pool *Pool, a, b Tenant) {
 	t.Helper()
 	for _, tenant := range []Tenant{a, b} {
 		backend(t, db, tenant)
-		within(t, 5*time.Second, "no connection is being opened", func() bool { return pool.out() == 0 })
+		within(t, 20*time.Second, "no connection is being opened", func() bool { return pool.out() == 0 })
 	}
 	if backend(t, db, a) == backend(t, db, b) {
 		t.Error("two tenants share a connection where there are two")
@@ -230,7 +230,7 @@ func TestAConnectionIsRetiredWhenItsTimeIsOver(t *testing.T) {
 	if first == second || second == third {
 		t.Errorf("served by %d, %d and %d", first, second, third)
 	}
-	within(t, 5*time.Second, "the others are gone", func() bool {
+	within(t, 20*time.Second, "the others are gone", func() bool {
 		return ask[int](t, p, "select count(*) from pg_stat_activity where usename = $1 and pid <> $2", pool.User(), third) == 0
 	})
 }
@@ -266,7 +266,7 @@ func TestAClosedPoolIsEmpty(t *testing.T) {
 	check(t, err)
 	waiting, closed := make(chan error), make(chan struct{})
 	go func() { waiting <- pool.Ping(t.Context()) }()
-	within(t, 5*time.Second, "one waits", func() bool { pool.mu.Lock(); defer pool.mu.Unlock(); return len(pool.line) == 1 })
+	within(t, 20*time.Second, "one waits", func() bool { pool.mu.Lock(); defer pool.mu.Unlock(); return len(pool.line) == 1 })
 	go func() { pool.Close(); close(closed) }()
 	if err := <-waiting; !errors.Is(err, errClosed) {
 		t.Errorf("who waited is told %v", err)
@@ -283,7 +283,7 @@ func TestAClosedPoolIsEmpty(t *testing.T) {
 	if err := pool.Ping(t.Context()); !errors.Is(err, errClosed) {
 		t.Errorf("a closed pool says %v", err)
 	}
-	within(t, 5*time.Second, "the server has none of its connections", func() bool {
+	within(t, 20*time.Second, "the server has none of its connections", func() bool {
 		return ask[int](t, p, "select count(*) from pg_stat_activity where usename = $1", pool.User()) == 0
 	})
 }
@@ -293,7 +293,7 @@ func TestWhoWaitsIsServedByAnotherConnection(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)
 	p.pool.reset()
-	within(t, 5*time.Second, "they are closed", func() bool {
+	within(t, 20*time.Second, "they are closed", func() bool {
 		return ask[int](t, p, "select count(*) from pg_stat_activity where usename = $1", p.pool.User()) == 0
 	})
 	p.do(t, "alter role "+p.pool.User()+" connection limit 1")

@@ -366,8 +366,8 @@ func TestWhatIsNotAnOutage(t *testing.T) {
 	}
 	missing := tenant
 	missing.ID[15]++
-	if err := p.db.InTx(t.Context(), missing, names); codeOf(err) != "internal" {
-		t.Errorf("a tenant without a schema: %v", err)
+	if err := p.db.InTx(t.Context(), missing, names); codeOf(err) != "not_found" {
+		t.Errorf("a tenant without a schema, as one that is deleted: %v", err)
 	}
 }
 

@@ -37,7 +37,7 @@ var paths = map[string]string{
 	"/v1/domains/" + nobodysID + "/verify":  "POST",
 	"/v1/domains/" + nobodysID + "/primary": "POST",
 	"/v1/tenants":                           "GET, HEAD, POST",
-	"/v1/tenants/" + nobodysID:              "GET, HEAD, PUT",
+	"/v1/tenants/" + nobodysID:              "DELETE, GET, HEAD, PUT",
 	"/v1/tenants/" + nobodysID + "/suspend": "POST",
 }
 
