@@ -35,7 +35,11 @@ func (r *Rotator) Run(ctx context.Context) {
 	}
 }
 
-// Round does what was asked for and left undone, and takes the steps that are due.
+// errAside is a tenant that was passed over because its database does not answer.
+var errAside = errors.New("tenancy: its database is away")
+
+// Round does what was asked for and left undone, and takes the steps that are due. Of a database that does not answer only one
+// tenant is waited for: with each of them, a round would be longer than what is urgent elsewhere can wait.
 func (r *Rotator) Round(ctx context.Context) error {
 	var left []keyRequest
 	var due []id.Tenant
@@ -47,20 +51,27 @@ func (r *Rotator) Round(ctx context.Context) error {
 		due, err = dueTenants(ctx, tx, now, keyBatch)
 		return err
 	})
-	failed := []error{err}
+	failed, away := []error{err}, map[string]bool{}
 	for _, q := range left {
-		failed = append(failed, r.see(ctx, q.tenant, func(ctx context.Context, t Tenant) error { return r.perform(ctx, t, q) }))
+		err := r.see(ctx, q.tenant, away, func(ctx context.Context, t Tenant) error { return r.perform(ctx, t, q) })
+		if !errors.Is(err, errAside) {
+			failed = append(failed, err)
+		}
 	}
 	for _, t := range due {
-		if err := r.see(ctx, t, r.Advance); err != nil {
+		switch err := r.see(ctx, t, away, r.Advance); {
+		case errors.Is(err, errAside):
+			failed = append(failed, r.putOff(ctx, t))
+		case err != nil:
 			failed = append(failed, err, r.putOff(ctx, t))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// see calls do for a tenant, as it is in the directory now, if it still is.
-func (r *Rotator) see(ctx context.Context, tid id.Tenant, do func(context.Context, Tenant) error) error {
+// see calls do for a tenant, as it is in the directory now, if it still is and its database is not among those away. errAside:
+// it is.
+func (r *Rotator) see(ctx context.Context, tid id.Tenant, away map[string]bool, do func(context.Context, Tenant) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -73,7 +84,13 @@ func (r *Rotator) see(ctx context.Context, tid id.Tenant, do func(context.Contex
 	if err != nil {
 		return err
 	}
-	return do(ctx, t)
+	if away[t.Database] {
+		return errAside
+	}
+	if err = do(ctx, t); err != nil {
+		away[t.Database] = r.DB.Away(ctx, t.Database)
+	}
+	return err
 }
 
 func (r *Rotator) putOff(ctx context.Context, t id.Tenant) error {

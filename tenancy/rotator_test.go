@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -393,5 +395,47 @@ func TestANoteIsNotOverwritten(t *testing.T) {
 	}
 	if due, err := slow.noted(t.Context(), tenant.ID); err != nil || !due.Equal(*k.DueAt) {
 		t.Errorf("the next step is noted for %v, and is due at %v", due, k.DueAt)
+	}
+}
+
+// TestADatabaseThatHangsDoesNotHoldUpTheKeysOfOthers: of many tenants of a database that takes connections and says nothing, one
+// is waited for, and the tenants of others have their turn in the same round.
+func TestADatabaseThatHangsDoesNotHoldUpTheKeysOfOthers(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	var stuck []id.Tenant
+	for range 6 {
+		stuck = append(stuck, p.tenant(t).ID)
+	}
+	tenant := p.tenant(t)
+	_, err := p.rotator(t).Rotate(t.Context(), tenant, operator, "")
+	check(t, err)
+	p.clock.advance(testTimes.Publish)
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	var asked atomic.Int32
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			asked.Add(1)
+			defer conn.Close()
+		}
+	}()
+	_, err = p.behind(t).Exec(t.Context(), `update control.tenants set database = 'hanging' where id = any($1)`, stuck)
+	check(t, err)
+	hanging := openPool(t, "postgres://nobody@"+listener.Addr().String()+"/none?sslmode=disable", 1)
+	r := p.rotator(t)
+	r.DB = NewDB(DBOptions{Control: p.pool, Tenants: map[string]*Pool{testDatabase: p.pool, "hanging": hanging}})
+	if err := r.Round(t.Context()); err == nil {
+		t.Error("the round says nothing of the database that hangs")
+	}
+	p.wantStates(t, tenant, "ES256 retiring, ES256 active")
+	if n := asked.Load(); n > 4 { // by a tenant, by the question whether it is away, and what their pool opened besides
+		t.Errorf("the database that hangs was asked %d times for %d tenants", n, len(stuck))
 	}
 }
