@@ -397,6 +397,19 @@ func TestATenantClaimsAHundredDomains(t *testing.T) {
 	claimed(t, s, other, newHost()) // whose limit is its own
 }
 
+// TestAClaimOfATenantThatIsDeletedUnderneath is told what the next request is.
+func TestAClaimOfATenantThatIsDeletedUnderneath(t *testing.T) {
+	t.Parallel()
+	p, _ := withPlatform(t)
+	tenant := p.tenant(t)
+	_, err := p.provision.Delete(t.Context(), byNobody, tenant.ID)
+	check(t, err)
+	_, err = p.domains(zonetest.Start(t)).Claim(t.Context(), tenant, Operation{}, newHost(), []Use{UseHost}, func(Domain) any { return nil })
+	if codeOf(err) != "not_found" {
+		t.Errorf("claiming for a deleted tenant: %v", err)
+	}
+}
+
 func TestAnotherTenantsDomainIsUnknown(t *testing.T) {
 	t.Parallel()
 	p, z := newPlatform(t), zonetest.Start(t)
