@@ -119,10 +119,13 @@ func (d *Directory) hear(ctx context.Context, at *Pool, deaf *atomic.Bool) error
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if err := direct(ctx, conn); err != nil {
+	// Bounded, or a server that hangs now would never be asked again, also when it is back.
+	begin, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if err := direct(begin, conn); err != nil {
 		return err
 	}
-	if _, err := conn.Exec(ctx, "listen gatehouse_directory"); err != nil {
+	if _, err := conn.Exec(begin, "listen gatehouse_directory"); err != nil {
 		return err
 	}
 	d.forgetAll()
