@@ -326,6 +326,31 @@ func TestARoundSealsWhoHasSomethingToSeal(t *testing.T) {
 	}
 }
 
+// A tenant whose key is gone has no seals any more, and that is not the trouble of those who come after it.
+func TestATenantThatCannotBeSealedLeavesTheOthersTheirSeals(t *testing.T) {
+	t.Parallel()
+	tp := startPlatform(t)
+	keyless, next := tp.newTenant(t), tp.newTenant(t) // ids are in the order of making, and so is a round
+	for _, tt := range []testTenant{keyless, next} {
+		tt.past(t, len(tt.chain(t)), 1)
+	}
+	if err := tp.keymaster.Destroy(t.Context(), keyless.record(t).ID); err != nil {
+		t.Fatal(err)
+	}
+	sealer := &audit.Sealer{Log: tp.audit, Directory: tp.directory, Logger: tp.log, Pace: time.Nanosecond}
+	if err := sealer.Round(t.Context()); err == nil || !strings.Contains(err.Error(), keyless.id) {
+		t.Errorf("the round does not say whose key is gone: %v", err)
+	}
+	for name, c := range map[string]struct {
+		tt   testTenant
+		want int
+	}{"keyless": {keyless, 0}, "next": {next, 1}} {
+		if n := c.tt.count(t, `select count(*) from audit_seals`); n != c.want {
+			t.Errorf("the %s tenant has %d seals, want %d", name, n, c.want)
+		}
+	}
+}
+
 func TestAnExportIsOfOneTenantAndTakesNoFilters(t *testing.T) {
 	t.Parallel()
 	tp := sharedPlatform(t)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -39,8 +40,9 @@ func (s *Sealer) Run(ctx context.Context) {
 	}
 }
 
-// Round seals the day that ended last for every tenant that has none yet. A database that is away is left out. While
-// another dependency is away there is no use in asking for the next tenant, so the round ends there.
+// Round seals the day that ended last for every tenant that has none yet. A database that is away is left out, and so is a
+// tenant with a trouble of its own, such as a key that is gone: those after it are not to go without seals for that. While
+// custody is away there is no use in asking for the next tenant, so the round ends there.
 func (s *Sealer) Round(ctx context.Context) error {
 	if day := lastDay(s.Log.Now()); day != s.day {
 		s.day, s.done = day, map[id.Tenant]bool{}
@@ -48,6 +50,7 @@ func (s *Sealer) Round(ctx context.Context) error {
 	const page = 250
 	var after id.Tenant
 	away := map[string]error{}
+	var own error // of the first tenant with a trouble of its own
 	for {
 		tenants, err := s.Directory.List(ctx, after, page)
 		if err != nil {
@@ -58,14 +61,21 @@ func (s *Sealer) Round(ctx context.Context) error {
 			if away[t.Database] != nil {
 				continue
 			}
-			if err := s.visit(ctx, t); err != nil && s.Log.DB.Away(ctx, t.Database) {
-				away[t.Database] = err
-			} else if err != nil {
+			switch err := s.visit(ctx, t); {
+			case err == nil:
+			case ctx.Err() != nil:
 				return err
+			case s.Log.DB.Away(ctx, t.Database):
+				away[t.Database] = err
+			case s.Log.Signer.Ready(ctx) != nil:
+				return err
+			default:
+				own = cmp.Or(own, fmt.Errorf("tenant %s: %w", t.ID, err))
+				wait(ctx, cmp.Or(s.Pace, time.Second))
 			}
 		}
 		if len(tenants) < page {
-			return errors.Join(append(slices.Collect(maps.Values(away)), ctx.Err())...)
+			return errors.Join(append(slices.Collect(maps.Values(away)), own, ctx.Err())...)
 		}
 	}
 }
@@ -78,7 +88,7 @@ func (s *Sealer) visit(ctx context.Context, t tenancy.Tenant) error {
 	switch {
 	case err == nil:
 		s.done[t.ID] = true
-	case ctx.Err() != nil || problem.From(err).Kind == problem.KindUnavailable:
+	case ctx.Err() != nil || passing(err):
 		return err
 	default:
 		s.done[t.ID] = true // today: tomorrow it is said again
@@ -87,6 +97,12 @@ func (s *Sealer) visit(ctx context.Context, t tenancy.Tenant) error {
 	}
 	wait(ctx, cmp.Or(s.Pace, time.Second))
 	return nil
+}
+
+// passing reports what may be well at the next round: something is away, or the tenant has a storm and its share is used up.
+func passing(err error) bool {
+	kind := problem.From(err).Kind
+	return kind == problem.KindUnavailable || kind == problem.KindThrottled
 }
 
 const dayLayout = time.DateOnly
