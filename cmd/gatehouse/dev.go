@@ -105,7 +105,7 @@ func listenLoopback(address string) (net.Listener, error) {
 // prepare brings up what the service stands on: custody, Postgres, roles, the newest schema. Custody is first because it
 // is the one that others may have configured wrongly, and the quicker one to stop again.
 func (d *dev) prepare(ctx context.Context, port int) (cfg config, err error) {
-	cfg = config{Database: "shared-1", DatabaseCapacity: defaultCapacity, Replicas: 1, DatabaseConnections: 10, Region: devRegion, TenantDomain: "localhost", LogFormat: "text", development: true}
+	cfg = config{Database: "shared-1", DatabaseCapacity: defaultCapacity, Replicas: 1, DatabaseConnections: 10, Region: devRegion, TenantDomain: "localhost", LogFormat: "text", development: true, localNames: true}
 	if cfg.Address, err = tenancy.ParseAddress(fmt.Sprintf("http://localhost:%d", port)); err != nil {
 		return config{}, err
 	}

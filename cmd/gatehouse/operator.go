@@ -23,7 +23,7 @@ func operator(p process, do func(context.Context, *platform, []string) error) fu
 		if err != nil {
 			return err
 		}
-		cfg.LogLevel = quiet(cfg.LogLevel)
+		cfg.LogLevel, cfg.localNames = quiet(cfg.LogLevel), cfg.Region == devRegion
 		platform, err := wire(c.Context(), cfg, cfg.logger(p.stderr))
 		if err != nil {
 			return err

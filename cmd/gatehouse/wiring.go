@@ -184,7 +184,7 @@ func (p *platform) domainOptions(now func() time.Time) tenancy.DomainsOptions {
 	if p.config.TenantDomain != "" {
 		o.Platform = append(o.Platform, p.config.TenantDomain)
 	}
-	if p.config.development {
+	if p.config.localNames {
 		o.Unproved = "localhost"
 	}
 	return o
