@@ -85,6 +85,7 @@ func TestOperatorsCommands(t *testing.T) {
 	refuses("the password must have at least 15 characters", "password\n", "user", "create", "initech", "weak@initech.example", "--password")
 	refuses("no password on standard input", "", "user", "create", "initech", "none@initech.example", "--password")
 	refuses("address must be an e-mail address", "", "user", "create", "initech", "nobody")
+	refuses("gatehouse: database is not a configured database", "", "tenant", "create", "astray", "--database", "nowhere")
 	refuses("roles must hold roles from", "", "user", "create", "initech", "king@initech.example", "--roles", "king")
 	runs(`^peter@initech.example is suspended\n$`, "", "user", "suspend", "initech", "peter@initech.example")
 	runs(`(?m)^peter@initech\.example +Peter +admin +false +true +`+id+`$`, "", "user", "list", "initech")

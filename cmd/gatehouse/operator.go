@@ -45,7 +45,7 @@ func quiet(l slog.Level) slog.Level {
 	return l
 }
 
-// plain says a refusal as an operator wants to read it: the sentence that a client gets, with what it says about single
+// plain says a refusal as an operator wants to read it: the sentence that a client gets, or what it says about single
 // fields. Of what is broken it is the cause, which clients are not told.
 func plain(err error) error {
 	p, ok := errors.AsType[*problem.Error](err)
@@ -56,14 +56,16 @@ func plain(err error) error {
 		return oneLine(p.Cause)
 	}
 	text := strings.TrimSuffix(p.Message, ".")
-	if fields, ok := p.Details["fields"].(map[string]string); ok {
+	if fields, ok := p.Details["fields"].(map[string]string); ok && len(fields) > 0 { // which say it all
+		var all []string
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
-			if strings.HasPrefix(fields[name], "The "+name) { // a sentence that needs no other before it
-				text = strings.TrimSuffix(fields[name], ".")
-				continue
+			says := strings.TrimSuffix(fields[name], ".")
+			if !strings.HasPrefix(says, "The "+name) { // else it is a sentence already
+				says = name + " " + says
 			}
-			text += "; " + name + " " + fields[name]
+			all = append(all, says)
 		}
+		text = strings.Join(all, "; ")
 	}
 	return errors.New(strings.ToLower(text[:1]) + text[1:])
 }
@@ -91,12 +93,19 @@ func (p *platform) tenant(ctx context.Context, slug string) (tenancy.Tenant, err
 	return t, err
 }
 
-// oneLine keeps an error to one line: the driver's tell of each address on one of its own.
+// oneLine keeps an error to one line: the driver's tell of each address on one of its own, and of the same one as often as it
+// tried.
 func oneLine(err error) error {
 	if err == nil || !strings.Contains(err.Error(), "\n") {
 		return err
 	}
-	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return errors.New(strings.Join(lines, " "))
 }
 
 // table prints rows in columns.
