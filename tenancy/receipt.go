@@ -72,7 +72,7 @@ func (r *Receipts) issue(ctx context.Context, d deletion) (jws string, platform 
 func VerifyReceipt(jws string, keys map[string]VerificationKey) (says Receipt, kid string, err error) {
 	kid, err = OpenStatement(jws, receiptType, keys, &says)
 	if errors.Is(err, ErrOtherStatement) {
-		return says, kid, errors.New("is not the receipt of a deletion")
+		return says, kid, errors.New("this is not the receipt of a deletion")
 	}
 	if err != nil {
 		return Receipt{}, kid, fmt.Errorf("the receipt %w", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -91,15 +92,30 @@ func tenantShow(p process) *cobra.Command {
 	c := &cobra.Command{Use: "show SLUG", Short: "Show a tenant", Args: exactly(1)}
 	addFlags(c)
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
-		t, err := pl.tenant(ctx, args[0])
+		found, err := pl.anyTenant(ctx, args[0])
 		if err != nil {
 			return err
 		}
-		return table(p, "FIELD\tVALUE", [][]any{
+		t, err := pl.directory.Read(ctx, found)
+		if errors.Is(err, tenancy.ErrUnknown) {
+			return fmt.Errorf("%s is deleted for ever", args[0])
+		}
+		if err != nil {
+			return err
+		}
+		rows := [][]any{
 			{"id", t.ID}, {"slug", t.Slug}, {"name", t.Name}, {"state", t.State}, {"issuer", pl.config.Address.Issuer(t)},
 			{"primary domain", t.PrimaryDomain}, {"region", t.Region}, {"database", t.Database}, {"schema version", t.SchemaVersion},
 			{"owner", t.OwnerEmail}, {"algorithm", t.SigningAlgorithm}, {"created", t.CreatedAt.Format(time.RFC3339)}, {"updated", t.UpdatedAt.Format(time.RFC3339)},
-		})
+		}
+		if t.State == tenancy.Deleting {
+			d, err := pl.provision.Preview(ctx, t.ID)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, []any{"to be deleted", moment(d.After)})
+		}
+		return table(p, "FIELD\tVALUE", rows)
 	})
 	return c
 }
@@ -135,6 +151,7 @@ func tenantRename(p process) *cobra.Command {
 func tenantSuspend(p process) *cobra.Command {
 	var resume bool
 	c := &cobra.Command{Use: "suspend SLUG", Short: "Suspend a tenant, or resume it", Args: exactly(1)}
+	c.Long = "Suspend a tenant: its people and keys are refused (403) until it is resumed. Nothing of it is lost."
 	addFlags(c)
 	c.Flags().BoolVar(&resume, "resume", false, "make it active again")
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {

@@ -26,15 +26,15 @@ func tenantDelete(p process) *cobra.Command {
 	var grace, receipt string
 	c := &cobra.Command{
 		Use: "delete SLUG", Short: "Delete a tenant for ever and print the receipt", Args: exactly(1),
-		Long: "Delete a tenant for ever and print the receipt, which `gatehouse tenant receipt` verifies. Its keys are destroyed first, so\n" +
-			"that copies of its data are worthless, then its schema and its role. Said again, it goes on where it was interrupted; of a\n" +
+		Long: "Delete a tenant for ever and print the receipt, which `gatehouse tenant receipt verify` verifies. Its keys are destroyed first,\n" +
+			"so that copies of its data are worthless, then its schema and its role. Said again, it goes on where it was interrupted; of a\n" +
 			"tenant that was deleted it prints the same receipt.",
 	}
 	addFlags(c)
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be destroyed, and change nothing")
-	c.Flags().StringVar(&grace, "grace", "", "have it deleted after this time, as in 7d; until then `tenant restore` brings it back")
+	c.Flags().StringVar(&grace, "grace", "", "have it deleted after this `time`, as in 7d; until then gatehouse tenant restore brings it back")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	c.Flags().StringVar(&receipt, "receipt", "", "write the receipt to this file")
+	c.Flags().StringVar(&receipt, "receipt", "", "write the receipt to this `file`")
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
 		wait, err := graceOfDeletion(grace)
 		if err != nil {
@@ -58,9 +58,12 @@ func tenantDelete(p process) *cobra.Command {
 				fmt.Fprintln(p.stdout, "dry run: nothing was changed")
 				return nil
 			}
-			if err := p.confirm(yes, args[0]); err != nil {
+			if err := p.confirm(yes, args[0], wait); err != nil {
 				return err
 			}
+		}
+		if err := writable(receipt); err != nil {
+			return err
 		}
 		by := tenancy.Actor{Type: tenancy.ByOperator}
 		if wait > 0 {
@@ -103,12 +106,19 @@ func graceOfDeletion(text string) (time.Duration, error) {
 }
 
 // confirm has the name of what will be gone typed again.
-func (p process) confirm(yes bool, slug string) error {
+func (p process) confirm(yes bool, slug string, grace time.Duration) error {
 	if yes {
 		return nil
 	}
-	fmt.Fprintf(p.stderr, "This cannot be undone. Type %s to delete it: ", slug)
+	what := "This cannot be undone."
+	if grace > 0 {
+		what = "It answers nobody from now on; gatehouse tenant restore brings it back until its time is over."
+	}
+	fmt.Fprintf(p.stderr, "%s Type %s to delete it: ", what, slug)
 	line, err := bufio.NewReader(p.stdin).ReadString('\n')
+	if errors.Is(err, io.EOF) {
+		fmt.Fprintln(p.stderr) // no Enter has ended the line
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -116,6 +126,18 @@ func (p process) confirm(yes bool, slug string) error {
 		return errors.New("nothing was deleted (without a terminal give --yes)")
 	}
 	return nil
+}
+
+// writable refuses a file that cannot be written to, before there is something to write.
+func writable(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("--receipt: %w", err)
+	}
+	return f.Close()
 }
 
 // anyTenant finds a tenant by its slug, also one that is to be deleted or was.

@@ -26,6 +26,7 @@ func deletesTenants(t *testing.T, in tenancytest.Installation, runs func(pattern
 	refuses(`grace "soon" must be`, "", "tenant", "delete", "doomed", "--grace", "soon")
 	runs(`^doomed will be deleted after 20\S+Z\n$`, "", "tenant", "delete", "doomed", "--grace", "7d", "--yes")
 	runs(`(?m)^doomed +deleting `, "", "tenant", "list")
+	runs(`(?s)state +deleting\n.*to be deleted +20\S+Z\n$`, "", "tenant", "show", "doomed")
 	refuses(`there is no tenant "doomed"`, "", "user", "list", "doomed")
 	runs(`^doomed is active\n$`, "", "tenant", "restore", "doomed")
 	refused := func(input string) {
@@ -34,10 +35,12 @@ func deletesTenants(t *testing.T, in tenancytest.Installation, runs func(pattern
 			t.Errorf("typed %q: %s", input, out)
 		}
 	}
+	refuses("--receipt: open", "", "tenant", "delete", "doomed", "--yes", "--receipt", filepath.Join(t.TempDir(), "nowhere", "receipt"))
 	refused("")
 	refused("dooomed\n")
 	receipt := runs(`(?s)doomed \([0-9a-f-]{36}\) is deleted\n(ey\S+)\n$`, "doomed\n", "tenant", "delete", "doomed")[1]
 	refuses("doomed is deleted for ever", "", "tenant", "restore", "doomed")
+	refuses("doomed is deleted for ever", "", "tenant", "show", "doomed")
 	refuses("this slug is taken", "", "tenant", "create", "doomed")
 	if again := runs(`(ey\S+)\n$`, "", "tenant", "delete", "doomed")[1]; again != receipt {
 		t.Error("said again, the receipt is another")
