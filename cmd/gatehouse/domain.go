@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,7 @@ func domainList(p process) *cobra.Command {
 		}
 		var rows [][]any
 		for _, d := range all {
-			rows = append(rows, []any{readable(d.Domain), d.Uses, pl.domainState(d), moment(d.CheckedAt), d.ID})
+			rows = append(rows, []any{readable(d.Domain), usesOf(d), pl.domainState(d), moment(d.CheckedAt), d.ID})
 		}
 		return table(p, "DOMAIN\tUSES\tSTATE\tCHECKED\tID", rows)
 	})
@@ -45,6 +46,14 @@ func readable(h tenancy.Host) string {
 		return string(h) + " (" + u + ")"
 	}
 	return string(h)
+}
+
+func usesOf(d tenancy.Domain) string {
+	uses := make([]string, len(d.Uses))
+	for i, u := range d.Uses {
+		uses[i] = string(u)
+	}
+	return strings.Join(uses, ",")
 }
 
 // domainState is where a domain stands, in a few words.
@@ -133,6 +142,8 @@ func domainAdd(p process) *cobra.Command {
 
 func domainVerify(p process) *cobra.Command {
 	c := &cobra.Command{Use: "verify SLUG DOMAIN", Short: "Look for the proof of a domain in DNS"}
+	c.Long = "Look for the proof of a domain in DNS: the TXT record that gatehouse domain add printed. While it is not found the command\n" +
+		"fails, and prints it again."
 	return onDomain(p, c, func(ctx context.Context, pl *platform, by tenancy.Admitted, d tenancy.Domain) error {
 		o, err := pl.domains.Verify(ctx, by, d.ID)
 		if err == nil && !o.Verified {
@@ -160,6 +171,9 @@ func domainPrimary(p process) *cobra.Command {
 
 func domainRemove(p process) *cobra.Command {
 	c := &cobra.Command{Use: "remove SLUG DOMAIN", Short: "Give a tenant's domain up"}
+	c.Long = "Give a tenant's domain up: nobody is served there any more, and another tenant may prove it. If it was the primary one, the\n" +
+		"host proved longest takes its place. Of a name that the platform gave there is no claim: the tenant gets it back when it is\n" +
+		"renamed to another slug and back."
 	return onDomain(p, c, func(ctx context.Context, pl *platform, by tenancy.Admitted, d tenancy.Domain) error {
 		if err := pl.domains.Remove(ctx, by, d.ID); err != nil {
 			return err
