@@ -40,15 +40,22 @@ func keyList(p process) *cobra.Command {
 		}
 		rows := make([][]any, len(keys))
 		for i, k := range keys {
-			rows[i] = []any{k.KID, k.Algorithm, k.State, k.Since.Format(time.RFC3339), future(k)}
+			rows[i] = []any{k.KID, k.Algorithm, k.State, k.Since.Format(time.RFC3339), future(k, keys)}
 		}
 		return table(p, "KID\tALGORITHM\tSTATE\tSINCE\tNEXT", rows)
 	})
 	return c
 }
 
-// future says what becomes of a key by itself.
-func future(k tenancy.SigningKeyRecord) string {
+// future says what becomes of a key by itself: the one that signs retires when another is its turn.
+func future(k tenancy.SigningKeyRecord, all []tenancy.SigningKeyRecord) string {
+	if k.State == tenancy.KeyActive {
+		for _, next := range all {
+			if next.State == tenancy.KeyPublished && next.DueAt != nil {
+				return fmt.Sprintf("%s at %s", tenancy.KeyRetiring, next.DueAt.Format(time.RFC3339))
+			}
+		}
+	}
 	if k.DueAt == nil {
 		return "-"
 	}
