@@ -46,7 +46,7 @@ func migrateStatus(p process) *cobra.Command {
 		if err := table(p, "DATABASE\tVERSION\tTENANTS\tFAILED", rows); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "\n%d tenants are behind version %d\n", behind, s.Version)
+		fmt.Fprintf(p.stdout, "\ntenants behind version %d: %d\n", s.Version, behind)
 		if len(s.Failures) == 0 {
 			return nil
 		}

@@ -56,6 +56,9 @@ func migrateTenants(ctx context.Context, p process, o fleet.Options) error {
 	began := time.Now()
 	report, err := fleet.Migrate(ctx, o)
 	progress.clear()
+	if errors.Is(err, fleet.ErrNoTenant) {
+		return fmt.Errorf("there is no tenant %q", o.Only)
+	}
 	fmt.Fprintf(p.stdout, "tenants: %d brought to version %d", report.Migrated, o.Set.Latest())
 	if report.Migrated > 0 {
 		fmt.Fprintf(p.stdout, " in %s", time.Since(began).Round(time.Millisecond))

@@ -344,7 +344,7 @@ func TestMigrateSaysHowTheFleetStands(t *testing.T) {
 	if code := run.wait(); code != 0 || !strings.Contains(run.stderr.String(), "100 %  1 of 1 tenants, ") {
 		t.Errorf("one tenant: %d, %q", code, run.stderr.String())
 	}
-	says(fmt.Sprintf(`^DATABASE +VERSION +TENANTS +FAILED\nshared-1 +%d +2 +0\nshared-1 +%d +1 +0\n\n2 tenants are behind version %d\n$`, this, next, next), "status")
+	says(fmt.Sprintf(`^DATABASE +VERSION +TENANTS +FAILED\nshared-1 +%d +2 +0\nshared-1 +%d +1 +0\n\ntenants behind version %d: 2\n$`, this, next, next), "status")
 
 	run = u.migrate(t, "--canary", "0%")
 	if code := run.wait(); code != 1 || !strings.Contains(run.stderr.String(), "gatehouse: 1 tenants failed and are as they were; the next run tries them again") {
@@ -354,7 +354,7 @@ func TestMigrateSaysHowTheFleetStands(t *testing.T) {
 	if !regexp.MustCompile(`\nSLUG +DATABASE +VERSION +STATE +ERROR` + failure).MatchString(run.stdout.String()) {
 		t.Errorf("it says %s", run.stdout.String())
 	}
-	says(`\n1 tenants are behind version \d+\n\nSLUG +DATABASE +VERSION +STATE +LAST TRIED +ERROR`+failure, "status")
+	says(`\ntenants behind version \d+: 1\n\nSLUG +DATABASE +VERSION +STATE +LAST TRIED +ERROR`+failure, "status")
 	var status struct {
 		Version  int
 		Counts   []struct{ Database string }
@@ -371,7 +371,7 @@ func TestMigrateSaysHowTheFleetStands(t *testing.T) {
 		`--canary must be a percentage from 0% to 100%`:     {"--canary", "1"},
 		`--halt must be a percentage from 0% to 100%`:       {"--halt", "101%"},
 		`--workers must be from 1 to 64`:                    {"--workers", "0"},
-		`there is no such tenant`:                           {"--tenant", "nobody-here"},
+		`there is no tenant "nobody-here"`:                  {"--tenant", "nobody-here"},
 		`--lock-timeout and --statement-timeout must be at`: {"--lock-timeout", "0s"},
 		`--tenant "no" must be 3 to 40 characters`:          {"--tenant", "no"},
 	} {
