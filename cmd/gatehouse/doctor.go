@@ -38,10 +38,13 @@ func doctorCommand(p process) *cobra.Command {
 		d.databases(c.Context())
 		d.directory(c.Context())
 		d.custody(c.Context())
-		if d.ill > 0 {
-			return fmt.Errorf("%d things are wrong", d.ill)
+		switch d.ill {
+		case 0:
+			return nil
+		case 1:
+			return errors.New("1 thing is wrong")
 		}
-		return nil
+		return fmt.Errorf("%d things are wrong", d.ill)
 	}
 	return c
 }
@@ -61,14 +64,17 @@ func (d *doctor) wrong(format string, args ...any) {
 }
 
 func (d *doctor) databases(ctx context.Context) {
+	silent := 0
 	for _, db := range d.config.databases() {
 		if err := d.db.Examine(ctx, db.Name); err != nil {
 			d.wrong("database %s: %v", db.Name, plain(err))
+			silent++
 			continue
 		}
 		server, err := d.db.Server(ctx, db.Name)
 		if err != nil {
 			d.wrong("database %s: %v", db.Name, plain(err))
+			silent++
 			continue
 		}
 		d.well("database %s: answers, its serving role is safe, Postgres %s", db.Name, server.Version)
@@ -80,8 +86,8 @@ func (d *doctor) databases(ctx context.Context) {
 	for _, sentence := range sentences {
 		d.wrong("%s", sentence)
 	}
-	if len(sentences) == 0 {
-		d.well("connections: each server allows what %d replicas may open", d.config.Replicas)
+	if len(sentences) == 0 && silent == 0 {
+		d.well("connections: each server allows what all replicas may open (GATEHOUSE_REPLICAS is %d)", d.config.Replicas)
 	}
 }
 

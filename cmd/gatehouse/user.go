@@ -127,7 +127,7 @@ func userResetMFA(p process) *cobra.Command {
 		if err := pl.factors.Reset(ctx, identity.Operator(t), u.ID); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "%s has no second factor\n", u.Email)
+		fmt.Fprintf(p.stdout, "%s has no second factor and no session now\n", u.Email)
 		return nil
 	})
 	return c
