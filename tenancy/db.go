@@ -160,7 +160,7 @@ func (db *DB) InTx(ctx context.Context, t Tenant, fn func(context.Context, Tx) e
 	defer release()
 	name := namespace(t.ID)
 	err = inTx(ctx, pool, name, name, func(ctx context.Context, c *conn) error { return fn(ctx, Tx{c, t}) })
-	return gone(ctx, pool, t, err)
+	return db.gone(ctx, pool, t, err)
 }
 
 // InBatch runs the queued statements as one transaction in one round trip, the choice of schema and role included:
@@ -188,7 +188,7 @@ func (db *DB) InBatch(ctx context.Context, t Tenant, queue func(*Batch)) error {
 		}
 		return c.SendBatch(ctx, &b.b).Close()
 	})
-	return gone(ctx, pool, t, classify(ctx, err))
+	return db.gone(ctx, pool, t, classify(ctx, err))
 }
 
 // directoryTx is a transaction on the platform's directory. It is a type of its own so that a function that reads a

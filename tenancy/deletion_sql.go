@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/migrations"
 )
 
@@ -117,6 +118,9 @@ func bury(ctx context.Context, tx provisionTx, t id.Tenant, now time.Time) (d de
 		if err == nil {
 			_, err = tx.Exec(ctx, statement, t)
 		}
+	}
+	if Violates(err, "tenant_moves_tenant_id_fkey") {
+		err = problem.Unavailable(5*time.Second, ErrMoving)
 	}
 	return d, err
 }

@@ -25,9 +25,11 @@ func (p *Provisioner) place(ctx context.Context, c provisionTx, t Tenant, away m
 	return p.choose(t.Database, held, away)
 }
 
-// countTenants counts the records of each database, those of tenants that are still being made included.
+// countTenants counts the records of each database, those of tenants that are still being made and those on their way there
+// included.
 func countTenants(ctx context.Context, q querier) (map[string]int, error) {
-	rows, err := q.Query(ctx, `select database, count(*) from tenants group by database`)
+	rows, err := q.Query(ctx, `select database, count(*) from (
+		select database from tenants union all select target from tenant_moves where state <> 'moved') held group by database`)
 	if err != nil {
 		return nil, err
 	}

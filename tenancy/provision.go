@@ -43,7 +43,9 @@ type ProvisionerOptions struct {
 	Now          func() time.Time
 	Log          *slog.Logger
 
-	// afterStep is called after each step of making and deleting a tenant; tests crash there.
+	// straggling stands for the constant of that name, if set; tests have no reason to wait.
+	straggling time.Duration
+	// afterStep is called after each step of making, moving and deleting a tenant; tests crash there.
 	afterStep func(step string) error
 }
 

@@ -28,15 +28,17 @@ type unfinished struct {
 // The lock closes the race of two replicas that finish the same tenant: "create schema if not exists" alone fails with
 // a unique violation when both get there at once.
 func makeSchema(ctx context.Context, c provisionTx, name, runtimeRole string) (made bool, err error) {
-	var there bool
+	var there, role bool
 	if _, err := c.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
 		return false, err
 	}
-	if err := c.QueryRow(ctx, `select to_regnamespace($1) is not null`, name).Scan(&there); err != nil || there {
+	if err := c.QueryRow(ctx, `select to_regnamespace($1) is not null, to_regrole($1) is not null`, name).Scan(&there, &role); err != nil || there {
 		return false, err
 	}
-	if claimed, err := claimBlank(ctx, c, name); err != nil || claimed {
-		return claimed, err
+	if !role { // a blank schema's own takes the name
+		if claimed, err := claimBlank(ctx, c, name); err != nil || claimed {
+			return claimed, err
+		}
 	}
 	err = buildSchema(ctx, c, name, runtimeRole)
 	return err == nil, err
@@ -48,7 +50,12 @@ func makeSchema(ctx context.Context, c provisionTx, name, runtimeRole string) (m
 func buildSchema(ctx context.Context, c provisionTx, name, runtimeRole string) error {
 	runtime := pgx.Identifier{runtimeRole}.Sanitize()
 	// The version table comes before the default privileges: a tenant's role has no business with it.
-	script := `create role ` + name + ` nologin noinherit;
+	// Roles are the server's, and a tenant that comes from another database there has its own.
+	script := `do $$ begin
+	if to_regrole('` + name + `') is null then
+		create role ` + name + ` nologin noinherit;
+	end if;
+end $$;
 grant ` + name + ` to ` + runtime + `;
 create schema ` + name + `;
 grant usage on schema ` + name + ` to ` + name + `;

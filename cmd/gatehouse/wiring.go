@@ -245,6 +245,13 @@ func (p *platform) start(ctx context.Context) {
 		p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })
 	}
 	p.background.Go(func() {
+		for sleep(ctx, 5*time.Second) { // a tenant whose mover died in the pause cannot be written to until then
+			if err := p.provision.SettleMoves(ctx); err != nil && ctx.Err() == nil {
+				p.log.LogAttrs(ctx, slog.LevelWarn, "move: a move that was left undone is not put right yet", slog.Any("error", err))
+			}
+		}
+	})
+	p.background.Go(func() {
 		for wait := 5 * time.Second; sleep(ctx, wait); wait = 30 * time.Second {
 			if err := p.provision.FinishAll(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {
 				p.log.LogAttrs(ctx, slog.LevelWarn, "provisioning: a tenant is still half made", slog.Any("error", err))

@@ -75,6 +75,7 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 
 	"tenant.created":   "a tenant was made",
 	"tenant.updated":   "a tenant's record was changed; fields says what",
+	"tenant.moved":     "a tenant's data went to another database; from and to say which, in the platform's own log",
 	"tenant.renamed":   "a tenant has another slug; slug says which, was which it had",
 	"tenant.suspended": "a tenant was suspended",
 	"tenant.resumed":   "a suspended tenant may go on",

@@ -175,6 +175,9 @@ func (s *Sender) deliver(ctx context.Context, t tenancy.Tenant, m Mail, e Envelo
 	// The mail is out or never will be. A row that stays would have it sent again, so a database that is away for a moment
 	// is waited for.
 	for attempt, wait := 1, 100*time.Millisecond; ; attempt, wait = attempt+1, 2*wait {
+		if now, err := s.Directory.ByID(ctx, t.ID); err == nil { // it may be moved to another database meanwhile
+			t.Database = now.Database
+		}
 		err := s.DB.InTx(context.WithoutCancel(ctx), t, func(ctx context.Context, tx tenancy.Tx) error {
 			if refusal != nil {
 				return s.drop(ctx, tx, m, refusal.Code)
