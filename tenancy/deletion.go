@@ -55,7 +55,7 @@ func (p *Provisioner) Delete(ctx context.Context, by Actor, t id.Tenant) (Deleti
 	if err != nil {
 		return Deletion{}, err
 	}
-	return p.destroy(ctx, d)
+	return p.destroyNow(ctx, d)
 }
 
 // begin replaces a tenant's record by the one of its deletion, or reads that one. due, if not nil, is the time at which the
@@ -103,11 +103,16 @@ func (p *Provisioner) undertaker(ctx context.Context, tx provisionTx, doomed doo
 	return platform, err
 }
 
+// destroyNow is destroy for somebody who waits for it, but may leave: a tenant half destroyed helps nobody. What takes longer
+// is left to DestroyAll.
+func (p *Provisioner) destroyNow(ctx context.Context, d deletion) (Deletion, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return p.destroy(ctx, d)
+}
+
 // destroy takes a deletion that has begun through the other steps.
 func (p *Provisioner) destroy(ctx context.Context, d deletion) (Deletion, error) {
-	// Who asked may leave; a tenant half destroyed helps nobody.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 60*time.Second)
-	defer cancel()
 	for _, s := range []struct {
 		name string
 		done bool
@@ -241,7 +246,7 @@ func (p *Provisioner) DeleteLater(ctx context.Context, by Actor, t id.Tenant, gr
 		if err != nil {
 			return Deletion{}, err
 		}
-		return p.destroy(ctx, d)
+		return p.destroyNow(ctx, d)
 	}
 	if err != nil {
 		return Deletion{}, err
@@ -271,8 +276,11 @@ func (p *Provisioner) Restore(ctx context.Context, by Actor, t id.Tenant) error 
 	return err
 }
 
+// longestEnd is how long DestroyAll works on one tenant: one with many millions of rows, all of which are counted, is destroyed too.
+const longestEnd = 10 * time.Minute
+
 // DestroyAll begins the deletions whose grace period has passed, and goes on with those that began more than age ago and were
-// left undone.
+// left undone. When ctx ends it ends, between steps or in one.
 func (p *Provisioner) DestroyAll(ctx context.Context, age time.Duration) error {
 	now := p.Now()
 	due, left, err := p.toDestroy(ctx, now, now.Add(-age))
@@ -292,7 +300,10 @@ func (p *Provisioner) DestroyAll(ctx context.Context, age time.Duration) error {
 		if ctx.Err() != nil {
 			break // whoever comes next goes on
 		}
-		if _, err := p.destroy(ctx, d); err != nil {
+		patient, cancel := context.WithTimeout(ctx, longestEnd)
+		_, err := p.destroy(patient, d)
+		cancel()
+		if err != nil {
 			failed = append(failed, err)
 			continue
 		}

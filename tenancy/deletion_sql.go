@@ -198,7 +198,7 @@ func (p *Provisioner) drop(ctx context.Context, t id.Tenant, database string) er
 	name := namespace(t)
 	for range 3 {
 		err = place.inTx(ctx, func(ctx context.Context, c provisionTx) error {
-			if _, err := c.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0)), set_config('lock_timeout', '5s', true)`, name); err != nil {
+			if _, err := c.Exec(ctx, `select set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
 				return err
 			}
 			if _, err := c.Exec(ctx, `delete from `+migrations.JobsSchema+`.river_job where args @> jsonb_build_object('tenant', $1::text)`, t.String()); err != nil {

@@ -57,7 +57,7 @@ func (p *platform) extinct(t *testing.T, tenant Tenant) {
 	if _, err := p.runtime.Seal(t.Context(), tenant.ID, []byte("x"), nil); !errors.Is(err, custody.ErrNoKey) {
 		t.Errorf("the sealing key is left: %v", err)
 	}
-	for how, look := range ways2(t.Context(), p.directory, tenant) {
+	for how, look := range everyLookup(t.Context(), p.directory, tenant) {
 		if _, err := look(); !errors.Is(err, ErrUnknown) {
 			t.Errorf("it is found by %s: %v", how, err)
 		}
@@ -69,7 +69,7 @@ func (p *platform) extinct(t *testing.T, tenant Tenant) {
 	}
 }
 
-func ways2(ctx context.Context, d *Directory, tenant Tenant) map[string]func() (Tenant, error) {
+func everyLookup(ctx context.Context, d *Directory, tenant Tenant) map[string]func() (Tenant, error) {
 	return map[string]func() (Tenant, error){
 		"id":   func() (Tenant, error) { return d.ByID(ctx, tenant.ID) },
 		"slug": func() (Tenant, error) { return d.BySlug(ctx, tenant.Slug) },
@@ -97,7 +97,7 @@ func TestADeletedTenantIsExtinct(t *testing.T) {
 	c, err := p.provision.Create(t.Context(), owned())
 	check(t, err)
 	tenant := c.Tenant
-	for how, look := range ways2(t.Context(), replica, tenant) {
+	for how, look := range everyLookup(t.Context(), replica, tenant) {
 		if _, err := look(); err != nil {
 			t.Fatalf("by %s: %v", how, err)
 		}
@@ -113,7 +113,7 @@ func TestADeletedTenantIsExtinct(t *testing.T) {
 	d, err := p.provision.Delete(t.Context(), byNobody, tenant.ID)
 	check(t, err)
 	within(t, promised, "every replica knows", func() bool {
-		for _, look := range ways2(t.Context(), replica, tenant) {
+		for _, look := range everyLookup(t.Context(), replica, tenant) {
 			if _, err := look(); !errors.Is(err, ErrUnknown) {
 				return false
 			}
@@ -210,7 +210,7 @@ func TestACrashAfterAnyStepOfADeletionIsMadeGood(t *testing.T) {
 				if _, err := p.crashing(step).Delete(t.Context(), byNobody, tenant.ID); !errors.Is(err, errCrash) {
 					return fmt.Errorf("%s: it did not crash: %w", how, err)
 				}
-				for how, look := range ways2(t.Context(), p.directory, tenant) {
+				for how, look := range everyLookup(t.Context(), p.directory, tenant) {
 					within(t, promised, "nobody knows it by "+how, func() bool { _, err := look(); return errors.Is(err, ErrUnknown) })
 				}
 				return finish(tenant)
@@ -220,6 +220,25 @@ func TestACrashAfterAnyStepOfADeletionIsMadeGood(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAReplicaThatStopsLeavesADeletionToOthers: it does not go on with it for as long as it takes, and another one does.
+func TestAReplicaThatStopsLeavesADeletionToOthers(t *testing.T) {
+	t.Parallel()
+	p, _ := withPlatform(t)
+	tenant := p.tenant(t)
+	if _, err := p.crashing("begin").Delete(t.Context(), byNobody, tenant.ID); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	o := p.options
+	stopping := NewProvisioner(o)
+	stopping.afterStep = func(string) error { stop(); return nil }
+	if err := stopping.DestroyAll(ctx, 0); err == nil {
+		t.Error("the replica that stops has gone on to the end")
+	}
+	check(t, NewProvisioner(o).DestroyAll(t.Context(), 0))
+	p.extinct(t, tenant)
 }
 
 func TestADeletionWithGrace(t *testing.T) {
@@ -237,7 +256,7 @@ func TestADeletionWithGrace(t *testing.T) {
 		if d.State != Deleting || !again.After.Equal(*d.After) {
 			t.Errorf("to be deleted: %+v, and said again: %+v", d, again)
 		}
-		for how, look := range ways2(t.Context(), p.directory, tenant) {
+		for how, look := range everyLookup(t.Context(), p.directory, tenant) {
 			if how != "read" {
 				within(t, promised, "nobody knows it by "+how, func() bool { _, err := look(); return errors.Is(err, ErrUnknown) })
 			}
