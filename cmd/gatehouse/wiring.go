@@ -244,6 +244,13 @@ func (p *platform) start(ctx context.Context) {
 	if !p.config.unsealed {
 		p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })
 	}
+	// Each by itself: a large tenant takes minutes to destroy, and whoever waits for one that is half made waits in seconds.
+	p.again(ctx, p.provision.FinishAll, "provisioning: a tenant is still half made")
+	p.again(ctx, p.provision.DestroyAll, "deletion: a tenant is still half destroyed")
+}
+
+// again does what crashed replicas left undone, now and then until ctx ends.
+func (p *platform) again(ctx context.Context, do func(context.Context, time.Duration) error, undone string) {
 	p.background.Go(func() {
 		for sleep(ctx, 5*time.Second) { // a tenant whose mover died in the pause cannot be written to until then
 			if err := p.provision.SettleMoves(ctx); err != nil && ctx.Err() == nil {
@@ -253,11 +260,8 @@ func (p *platform) start(ctx context.Context) {
 	})
 	p.background.Go(func() {
 		for wait := 5 * time.Second; sleep(ctx, wait); wait = 30 * time.Second {
-			if err := p.provision.FinishAll(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {
-				p.log.LogAttrs(ctx, slog.LevelWarn, "provisioning: a tenant is still half made", slog.Any("error", err))
-			}
-			if err := p.provision.DestroyAll(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {
-				p.log.LogAttrs(ctx, slog.LevelWarn, "deletion: a tenant is still half destroyed", slog.Any("error", err))
+			if err := do(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {
+				p.log.LogAttrs(ctx, slog.LevelWarn, undone, slog.Any("error", err))
 			}
 		}
 	})
