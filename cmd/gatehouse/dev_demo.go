@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/identity/password"
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
 )
@@ -102,6 +104,9 @@ func (d *dev) ensureTenant(ctx context.Context, p *platform, want tenancy.Tenant
 	if errors.Is(err, tenancy.ErrUnknown) {
 		d.say("creating tenant %s ...", want.Slug)
 		made, err := p.provision.Create(ctx, want)
+		if refused, ok := errors.AsType[*problem.Error](err); ok && refused.Code == "slug_taken" {
+			err = fmt.Errorf("the demo tenant %s was deleted or renamed, and its slug is parked: remove %s to start afresh", want.Slug, d.state.dir)
+		}
 		return made.Tenant, made.AdminKey, err
 	}
 	if err != nil {
