@@ -17,13 +17,17 @@ import (
 // such role, no such table, a table that is there no more), and all but the first may be a fault of ours; so it is asked
 // whether the tenant's schema is there and open.
 func (db *DB) gone(ctx context.Context, pool *Pool, t Tenant, err error) error {
-	if !maybeGone(err) {
+	behind := lacks(t, err)
+	if !behind && !maybeGone(err) {
 		return err
 	}
 	var there, open bool
 	asked := pool.row(ctx, `select to_regnamespace($1::text) is not null,
 		coalesce(case when to_regnamespace($1::text) is not null and to_regrole($1::text) is not null then has_schema_privilege($1::text, $1::text, 'usage') end, false)`,
 		[]any{namespace(t.ID)}, &there, &open)
+	if behind && open {
+		return problem.Unavailable(behindRetry, err)
+	}
 	if asked != nil || open {
 		return err
 	}

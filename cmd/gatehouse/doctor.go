@@ -110,6 +110,21 @@ func (d *doctor) directory(ctx context.Context) {
 	for _, name := range slices.Sorted(maps.Keys(held)) {
 		d.wrong("database %s: %d tenants live in it and it is not in the settings: add it to GATEHOUSE_DATABASES_FILE", name, held[name])
 	}
+	d.schemas(ctx)
+}
+
+// schemas tells of tenants that a replica of the version before made when gatehouse migrate had passed.
+func (d *doctor) schemas(ctx context.Context) {
+	switch n, first, err := d.platform.directory.Behind(ctx); {
+	case err != nil:
+		d.wrong("tenants: %v", plain(err))
+	case n == 1:
+		d.wrong("1 tenant is behind version %d (%s): run gatehouse migrate", migrations.LatestTenant, first)
+	case n > 1:
+		d.wrong("%d tenants are behind version %d (first: %s): run gatehouse migrate", n, migrations.LatestTenant, first)
+	default:
+		d.well("tenants: all are at version %d", migrations.LatestTenant)
+	}
 }
 
 func (d *doctor) capacity(db database, held int) {

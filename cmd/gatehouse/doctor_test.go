@@ -57,7 +57,7 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	text, code := examine()
-	says(text, 0, code, "ok       database shared-2: answers", "ok       connections: ", "ok       directory: version", "database shared-2: 0 of 5 places", "ok       custody of keys")
+	says(text, 0, code, "ok       database shared-2: answers", "ok       connections: ", "ok       directory: version", "database shared-2: 0 of 5 places", "ok       tenants: all are at version", "ok       custody of keys")
 
 	for range 4 {
 		if _, err := tenantIn(t, in, second); err != nil {
@@ -66,6 +66,11 @@ func TestDoctor(t *testing.T) {
 	}
 	text, code = examine()
 	says(text, 0, code, "warning  database shared-2: 4 of 5 places are taken: add a database to GATEHOUSE_DATABASES_FILE, or raise its capacity")
+
+	execSQL(t, in.SuperuserURL, `update control.tenants set schema_version = schema_version - 1`)
+	text, code = examine()
+	says(text, 1, code, "wrong    4 tenants are behind version ", ": run gatehouse migrate\n")
+	execSQL(t, in.SuperuserURL, `update control.tenants set schema_version = schema_version + 1`)
 
 	text, code = examine("GATEHOUSE_DATABASES_FILE=")
 	says(text, 1, code, "wrong    database shared-2: 4 tenants live in it and it is not in the settings")
