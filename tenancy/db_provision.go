@@ -15,12 +15,13 @@ import (
 type ProvisioningDB struct {
 	pool        *pgxpool.Pool
 	runtimeRole string
+	long        chan struct{} // of the one that is in inLongTx
 }
 
 // NewProvisioningDB makes a ProvisioningDB of an open pool, which the caller closes. runtimeRole is the serving role
 // there: it is made a member of every tenant's role.
 func NewProvisioningDB(pool *pgxpool.Pool, runtimeRole string) ProvisioningDB {
-	return ProvisioningDB{pool, runtimeRole}
+	return ProvisioningDB{pool, runtimeRole, make(chan struct{}, 1)}
 }
 
 // provisionTx is a transaction of the provisioning role.
@@ -40,6 +41,34 @@ func (db ProvisioningDB) inTx(ctx context.Context, fn func(context.Context, prov
 		return classify(ctx, err)
 	}
 	return classify(ctx, commit(ctx, conn))
+}
+
+// longTurn is how long one waits for another's long transaction to end.
+const longTurn = 10 * time.Second
+
+// inLongTx is inTx for what may take minutes, as counting all rows of a tenant does. In each database one is at work at a time,
+// so that whoever makes a tenant finds a connection, however many are being counted.
+func (db ProvisioningDB) inLongTx(ctx context.Context, fn func(context.Context, provisionTx) error) error {
+	turn, cancel := context.WithTimeout(ctx, longTurn)
+	defer cancel()
+	select {
+	case db.long <- struct{}{}:
+		defer func() { <-db.long }()
+		return db.inTx(ctx, fn)
+	case <-turn.Done():
+		return classify(ctx, turn.Err())
+	}
+}
+
+// atLeisure is inLongTx for what can as well be done another time: where somebody else is at work fn is not called.
+func (db ProvisioningDB) atLeisure(ctx context.Context, fn func(context.Context, provisionTx) error) error {
+	select {
+	case db.long <- struct{}{}:
+		defer func() { <-db.long }()
+		return db.inTx(ctx, fn)
+	default:
+		return nil
+	}
 }
 
 // answers reports whether the database is there. One whose connections are all at work is: who asked it would only stand in

@@ -197,7 +197,7 @@ func (p *Provisioner) drop(ctx context.Context, t id.Tenant, database string) er
 	}
 	name := namespace(t)
 	for range 3 {
-		err = place.inTx(ctx, func(ctx context.Context, c provisionTx) error {
+		err = place.inLongTx(ctx, func(ctx context.Context, c provisionTx) error {
 			if _, err := c.Exec(ctx, `select set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
 				return err
 			}

@@ -10,7 +10,7 @@ import (
 // countRows counts the rows of every table of a schema, and reads the head of its audit log, as of one moment.
 func (db ProvisioningDB) countRows(ctx context.Context, schema string) (rows map[string]int64, log *InventoryLog, err error) {
 	rows = map[string]int64{}
-	err = db.inTx(ctx, func(ctx context.Context, c provisionTx) error {
+	err = db.inLongTx(ctx, func(ctx context.Context, c provisionTx) error {
 		if _, err := c.Exec(ctx, `set transaction isolation level repeatable read, read only`); err != nil {
 			return err
 		}

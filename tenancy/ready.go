@@ -51,7 +51,7 @@ func (p *Provisioner) KeepReady(ctx context.Context) {
 func (p *Provisioner) refill(ctx context.Context, place Placement) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	err = place.inTx(ctx, func(ctx context.Context, c provisionTx) error {
+	err = place.atLeisure(ctx, func(ctx context.Context, c provisionTx) error {
 		more, err = refillOnce(ctx, c, p.Ready, place.runtimeRole)
 		return err
 	})

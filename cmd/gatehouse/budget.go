@@ -11,14 +11,15 @@ import (
 
 // What a replica opens at most to each database beside the connections that serve requests.
 const (
-	provisioningConnections = 2
+	provisioningConnections = 3 // long work has one of them at most
+	settlingConnections     = 1 // to end a move whose mover is gone
 	jobsConnections         = 3 // and one more that waits for jobs to come
 )
 
 // connections is how many a replica opens to a database at most, of both roles. Those to a pooler are not the server's.
 func (c *config) connections(d database) int32 {
 	const hears = 1 // what is announced there
-	n := int32(provisioningConnections + jobsConnections + 1 + hears)
+	n := int32(provisioningConnections + settlingConnections + jobsConnections + 1 + hears)
 	if d.DirectURL == "" {
 		n += d.Connections
 	}

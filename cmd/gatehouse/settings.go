@@ -60,7 +60,7 @@ var settings = []setting{
 		}},
 	{name: "DATABASES_FILE", doc: "JSON file that names more databases for tenants, with their URLs: see docs/scaling.md.",
 		set: func(c *config, s string) (err error) { c.MoreDatabases, err = readDatabases(s); return err }},
-	{name: "DATABASE_CONNECTIONS", fallback: "10", doc: "Connections of the serving roles this replica opens at most, over all databases, from 2 to 200. For each database there are one for announcements, up to 2 for provisioning and up to 4 for mails besides.",
+	{name: "DATABASE_CONNECTIONS", fallback: "10", doc: "Connections of the serving roles this replica opens at most, over all databases, from 2 to 200. For each database there are one for announcements, up to 3 for provisioning, one to end moves and up to 4 for mails besides.",
 		set: func(c *config, s string) (err error) {
 			c.DatabaseConnections, err = parseCount(s, fewestConnections, 200)
 			return err
