@@ -245,23 +245,20 @@ func (p *platform) start(ctx context.Context) {
 		p.background.Go(func() { (&audit.Sealer{Log: p.audit, Directory: p.directory, Logger: p.log}).Run(ctx) })
 	}
 	// Each by itself: a large tenant takes minutes to destroy, and whoever waits for one that is half made waits in seconds.
-	p.again(ctx, p.provision.FinishAll, "provisioning: a tenant is still half made")
-	p.again(ctx, p.provision.DestroyAll, "deletion: a tenant is still half destroyed")
+	abandoned := func(do func(context.Context, time.Duration) error) func(context.Context) error {
+		return func(ctx context.Context) error { return do(ctx, tenancy.Abandoned) }
+	}
+	p.again(ctx, 30*time.Second, "provisioning", abandoned(p.provision.FinishAll))
+	p.again(ctx, 30*time.Second, "deletion", abandoned(p.provision.DestroyAll))
+	p.again(ctx, 5*time.Second, "move", p.provision.SettleMoves) // a tenant whose mover died in the pause cannot be written to until then
 }
 
 // again does what crashed replicas left undone, now and then until ctx ends.
-func (p *platform) again(ctx context.Context, do func(context.Context, time.Duration) error, undone string) {
+func (p *platform) again(ctx context.Context, rest time.Duration, what string, do func(context.Context) error) {
 	p.background.Go(func() {
-		for sleep(ctx, 5*time.Second) { // a tenant whose mover died in the pause cannot be written to until then
-			if err := p.provision.SettleMoves(ctx); err != nil && ctx.Err() == nil {
-				p.log.LogAttrs(ctx, slog.LevelWarn, "move: a move that was left undone is not put right yet", slog.Any("error", err))
-			}
-		}
-	})
-	p.background.Go(func() {
-		for wait := 5 * time.Second; sleep(ctx, wait); wait = 30 * time.Second {
-			if err := do(ctx, tenancy.Abandoned); err != nil && ctx.Err() == nil {
-				p.log.LogAttrs(ctx, slog.LevelWarn, undone, slog.Any("error", err))
+		for wait := 5 * time.Second; sleep(ctx, wait); wait = rest {
+			if err := do(ctx); err != nil && ctx.Err() == nil {
+				p.log.LogAttrs(ctx, slog.LevelWarn, "what another replica left undone is not done yet", slog.String("what", what), slog.Any("error", err))
 			}
 		}
 	})
