@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -17,12 +19,16 @@ import (
 // grip is a tenant held in both databases of a move. Its lock there is the one under which its schema is made and migrated.
 type grip struct{ source, target *pgx.Conn }
 
-// grasp takes hold of a tenant. Errors: ErrMoving where somebody else holds it for longer than patience.
+// grasp takes hold of a tenant, in one order of databases: who ends a move and who makes the one back would wait for each other.
+// Errors: ErrMoving where somebody else holds it for longer than patience.
 func (p *Provisioner) grasp(ctx context.Context, t id.Tenant, source, target string, patience time.Duration) (g grip, err error) {
-	for _, side := range []struct {
+	type side struct {
 		name string
 		conn **pgx.Conn
-	}{{source, &g.source}, {target, &g.target}} {
+	}
+	sides := []side{{source, &g.source}, {target, &g.target}}
+	slices.SortFunc(sides, func(a, b side) int { return strings.Compare(a.name, b.name) })
+	for _, side := range sides {
 		place, ok := p.Placements[side.name]
 		if !ok {
 			err = fmt.Errorf("database %q is not configured here", side.name)
