@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,12 +17,22 @@ type ProvisioningDB struct {
 	pool        *pgxpool.Pool
 	runtimeRole string
 	long        chan struct{} // of the one that is in inLongTx
+	absence     *atomic.Pointer[absence]
 }
+
+// absence is what answers found when the database last did not.
+type absence struct {
+	err error
+	at  time.Time
+}
+
+// believed is how long an absence is believed: else everybody who makes a tenant anywhere would wait for a server that hangs.
+const believed = 3 * time.Second
 
 // NewProvisioningDB makes a ProvisioningDB of an open pool, which the caller closes. runtimeRole is the serving role
 // there: it is made a member of every tenant's role.
 func NewProvisioningDB(pool *pgxpool.Pool, runtimeRole string) ProvisioningDB {
-	return ProvisioningDB{pool, runtimeRole, make(chan struct{}, 1)}
+	return ProvisioningDB{pool, runtimeRole, make(chan struct{}, 1), new(atomic.Pointer[absence])}
 }
 
 // provisionTx is a transaction of the provisioning role.
@@ -77,9 +88,16 @@ func (db ProvisioningDB) answers(ctx context.Context) error {
 	if s := db.pool.Stat(); s.AcquiredConns() == s.MaxConns() {
 		return nil
 	}
+	if was := db.absence.Load(); was != nil && time.Since(was.at) < believed {
+		return was.err
+	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return classify(ctx, db.pool.Ping(ctx))
+	err := classify(ctx, db.pool.Ping(ctx))
+	if away(err) { // and not: whoever asked is gone
+		db.absence.Store(&absence{err, time.Now()})
+	}
+	return err
 }
 
 // begin is what shows whether the server is there at all, so it is bounded like a request; what follows may take longer,
