@@ -57,7 +57,7 @@ func testConfig(tb testing.TB, in tenancytest.Installation, address string) conf
 	return config{
 		Listen: address, Address: public, TenantDomain: "localhost", Region: "test", Database: "shared-1", DatabaseCapacity: defaultCapacity, Replicas: 1, DatabaseConnections: 8,
 		DatabaseURL: secret(in.RuntimeURL), ProvisionerURL: secret(in.ProvisionerURL),
-		Vault: in.Runtime, VaultProvisioner: in.Provisioner.Login, LogFormat: "json", LogLevel: slog.LevelInfo, development: true, patient: true, unsealed: true,
+		Vault: in.Runtime, VaultProvisioner: in.Provisioner.Login, LogFormat: "json", LogLevel: slog.LevelInfo, development: true, localNames: true, patient: true, unsealed: true,
 	}
 }
 
