@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"net/url"
 	"testing"
 	"time"
 
@@ -155,6 +156,11 @@ func TestARevokedKeySignsNobodyIn(t *testing.T) {
 	own := tt.do(t, request{method: "GET", host: tt.host, path: "/v1/audit-log?action=signing_key.revoked", key: tt.key}).want(t, 200, "").data(t)
 	if len(own) != 1 || own[0]["resource_id"] != kid || own[0]["actor_type"] != string(tenancy.ByPlatform) || own[0]["actor_id"] != nil {
 		t.Errorf("its own log says %v", own)
+	}
+	for _, e := range tt.events(t, url.Values{"resource_type": {"signing_key"}}) {
+		if metadata := e["metadata"].(map[string]any); metadata["network"] != nil || metadata["request_id"] != nil {
+			t.Errorf("its own log says where the platform's people are: %v", e)
+		}
 	}
 	platforms := both[0].platformTenant(t)
 	eventually(t, 20*time.Second, "the platform's log tells who asked", func() bool {

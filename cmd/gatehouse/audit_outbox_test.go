@@ -77,6 +77,10 @@ func TestWhatThePlatformDoesToATenantIsInBothLogs(t *testing.T) {
 			t.Errorf("in %s log are %q, want %q", whose, got, want)
 		}
 		for _, e := range c.events {
+			metadata := e["metadata"].(map[string]any)
+			if told := metadata["network"] != nil || metadata["request_id"] != nil; told == (c.actor == "platform") {
+				t.Errorf("in %s log it says of the request %v", whose, metadata)
+			}
 			if id, _ := e["actor_id"].(string); e["actor_type"] != c.actor || (id == "") != (c.actor == "platform") {
 				t.Errorf("in %s log it was done by %v %v", whose, e["actor_type"], id)
 			}

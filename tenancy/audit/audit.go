@@ -68,11 +68,13 @@ type Entry struct {
 func newEntry(ctx context.Context, t id.Tenant, e Event) (Entry, string, error) {
 	m := map[string]any{}
 	maps.Copy(m, e.Metadata)
-	if r := rest.RequestID(ctx); r != "" {
-		m["request_id"] = r
-	}
-	if n := network(rest.ClientIP(ctx)); n.IsValid() {
-		m["network"] = n.String()
+	if !withheld(e.Actor.Type) {
+		if r := rest.RequestID(ctx); r != "" {
+			m["request_id"] = r
+		}
+		if n := network(rest.ClientIP(ctx)); n.IsValid() {
+			m["network"] = n.String()
+		}
 	}
 	entry := Entry{
 		ID: uuid.Must(uuid.NewV7()), Tenant: t, Action: e.Action, ActorType: e.Actor.Type, ActorID: nullable(e.Actor.ID),
@@ -82,6 +84,10 @@ func newEntry(ctx context.Context, t id.Tenant, e Event) (Entry, string, error) 
 	text, err := json.Marshal(entry)
 	return entry, string(text), err
 }
+
+// withheld reports whether an entry says nothing of the request that caused it. Who of the platform it was is not told to the
+// tenant, and where they were would tell it; what the service does by itself may follow from a request of theirs.
+func withheld(by ActorType) bool { return by == ByPlatform || by == BySystem }
 
 // network is what is kept of an address: enough to see where somebody came from, too little to name a household.
 func network(a netip.Addr) netip.Prefix {
