@@ -300,7 +300,8 @@ func onConn(ctx context.Context, pool *Pool, namespace string, do func(*conn) er
 	}
 }
 
-// classify tells a database that cannot answer now, which a client may try again, from a fault of ours.
+// classify tells a database that cannot answer now, which a client may try again, and a tenant that was deleted meanwhile from
+// a fault of ours.
 func classify(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -314,6 +315,9 @@ func classify(ctx context.Context, err error) error {
 	case errors.As(err, &refused) && !errors.As(err, &connect):
 		if transient(refused.Code) || roleRefused(err) {
 			return problem.Unavailable(time.Second, err)
+		}
+		if orphan(refused) {
+			return unknown(err)
 		}
 		return err
 	case errors.As(err, &connect), errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err), pgconn.SafeToRetry(err), broken(err):

@@ -3,6 +3,8 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -40,7 +42,15 @@ func (db *DB) gone(ctx context.Context, pool *Pool, t Tenant, err error) error {
 	case asked == nil:
 		return err
 	}
-	return problem.NotFound().With(err)
+	return unknown(err)
+}
+
+// unknown is ErrUnknown with what it was found by.
+func unknown(err error) error { return fmt.Errorf("%w: %w", ErrUnknown, err) }
+
+// orphan reports a row of the directory that refers to a tenant which is not there: deleted, after the request was let in.
+func orphan(p *pgconn.PgError) bool {
+	return p.Code == pgerrcode.ForeignKeyViolation && strings.HasSuffix(p.ConstraintName, "_tenant_id_fkey")
 }
 
 // databaseOf is where a tenant lives now.

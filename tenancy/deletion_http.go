@@ -79,7 +79,7 @@ func (p *Platform) remove(w http.ResponseWriter, r *http.Request, by Admitted) e
 	}
 	p.Directory.Forget(tid) // also where it failed: it may have begun
 	if err != nil {
-		return notFound(err)
+		return err
 	}
 	return rest.Respond(w, status, renderDeletion(d))
 }
@@ -90,7 +90,7 @@ func (p *Platform) restore(w http.ResponseWriter, r *http.Request, by Admitted) 
 		return problem.NotFound()
 	}
 	if err := p.Provisioner.Restore(r.Context(), by.Actor, tid); err != nil {
-		return notFound(err)
+		return err
 	}
 	return p.respond(w, r, tid)
 }

@@ -14,10 +14,12 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 )
 
-// ErrUnknown means that the directory holds no such tenant.
-var ErrUnknown = errors.New("tenancy: no such tenant")
+// ErrUnknown means that the directory holds no such tenant, or the tenant no such thing. It is a [problem.Error]: whoever does not
+// look for it tells a client 404 not_found.
+var ErrUnknown error = problem.NotFound().With(errors.New("tenancy: no such tenant"))
 
 // Directory finds tenants by what a request says of them. It answers from memory; a miss costs one query, and a
 // change made anywhere is known here through LISTEN/NOTIFY within milliseconds (see [Directory.Listen]).

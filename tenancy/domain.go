@@ -135,11 +135,8 @@ func (s *Domains) Claim(ctx context.Context, t Tenant, op Operation, h Host, use
 				return err
 			}
 			err := insertDomain(ctx, tx, d)
-			switch {
-			case Violates(err, "domains_tenant_id_domain_key"):
+			if Violates(err, "domains_tenant_id_domain_key") {
 				return domainTaken()
-			case Violates(err, "domains_tenant_id_fkey"): // deleted after the request was let in
-				return problem.NotFound().With(err)
 			}
 			if err != nil {
 				return err

@@ -113,7 +113,7 @@ func (s *Domains) remove(w http.ResponseWriter, r *http.Request, by Admitted) er
 		return problem.NotFound()
 	}
 	if err := s.Remove(r.Context(), by, domain); err != nil {
-		return notFound(err)
+		return err
 	}
 	return rest.NoContent(w)
 }
@@ -137,7 +137,7 @@ func (s *Domains) makePrimary(w http.ResponseWriter, r *http.Request, by Admitte
 	}
 	d, err := s.MakePrimary(r.Context(), by, domain)
 	if err != nil {
-		return notFound(err)
+		return err
 	}
 	return rest.Respond(w, http.StatusOK, renderDomain(d))
 }
@@ -149,7 +149,7 @@ func (s *Domains) verify(w http.ResponseWriter, r *http.Request, by Admitted) er
 	}
 	o, err := s.Verify(r.Context(), by, domain)
 	if err != nil {
-		return notFound(err)
+		return err
 	}
 	return rest.Respond(w, http.StatusOK, struct {
 		Verified bool   `json:"verified"`

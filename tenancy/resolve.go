@@ -65,7 +65,7 @@ func (r *Resolver) Site(ctx context.Context, h Hints) (Site, error) {
 	s := Site{directory: r.directory, hints: h, host: host}
 	if host != r.address.Shared() {
 		if s.own, err = r.directory.ByHost(ctx, host); err != nil {
-			return Site{}, notFound(err)
+			return Site{}, err
 		}
 	}
 	return s, nil
@@ -153,7 +153,7 @@ func (s Site) bySlug(ctx context.Context, text string) (Tenant, error) {
 	if errors.Is(err, ErrUnknown) && s.ofIssuer {
 		t, err = s.directory.ByFormerSlug(ctx, slug)
 	}
-	return t, notFound(err)
+	return t, err
 }
 
 // agree holds every hint against the tenant. A credential that names nobody disagrees with nobody; it will be refused
@@ -195,12 +195,5 @@ func serving(t Tenant, err error) (Tenant, error) {
 	if err == nil && t.State == Suspended {
 		err = problem.TenantSuspended()
 	}
-	return t, notFound(err)
-}
-
-func notFound(err error) error {
-	if errors.Is(err, ErrUnknown) {
-		return problem.NotFound()
-	}
-	return err
+	return t, err
 }

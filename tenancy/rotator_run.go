@@ -87,7 +87,11 @@ func (r *Rotator) see(ctx context.Context, tid id.Tenant, away map[string]bool, 
 	if away[t.Database] {
 		return errAside
 	}
-	if err = do(ctx, t); err != nil {
+	err = do(ctx, t)
+	if errors.Is(err, ErrUnknown) { // deleted since it was read
+		return nil
+	}
+	if err != nil {
 		away[t.Database] = r.DB.Away(ctx, t.Database)
 	}
 	return err
@@ -97,6 +101,9 @@ func (r *Rotator) putOff(ctx context.Context, t id.Tenant) error {
 	was, err := r.noted(ctx, t)
 	if err == nil {
 		_, err = r.note(ctx, t, was, r.now().Add(keyRetry))
+	}
+	if errors.Is(err, ErrUnknown) { // deleted meanwhile
+		return nil
 	}
 	return err
 }

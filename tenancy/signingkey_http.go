@@ -47,7 +47,7 @@ func (p *PlatformKeys) tenant(r *http.Request) (Tenant, error) {
 		return Tenant{}, problem.NotFound()
 	}
 	t, err := p.Directory.Read(r.Context(), tid)
-	return t, notFound(err)
+	return t, err
 }
 
 func (p *PlatformKeys) list(w http.ResponseWriter, r *http.Request, by Admitted) error {

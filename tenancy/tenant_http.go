@@ -101,7 +101,7 @@ func (p *Platform) respond(w http.ResponseWriter, r *http.Request, tid id.Tenant
 	p.Directory.Forget(tid) // and this replica must not be behind for the one who was just told
 	t, err := p.Directory.Read(r.Context(), tid)
 	if err != nil {
-		return notFound(err)
+		return err
 	}
 	return rest.Respond(w, http.StatusOK, renderTenant(t))
 }
@@ -123,7 +123,7 @@ func (p *Platform) update(w http.ResponseWriter, r *http.Request, by Admitted) e
 	}
 	was, err := p.Directory.Read(r.Context(), tid)
 	if err != nil {
-		return notFound(err)
+		return err
 	}
 	c, err := req.change(was)
 	if err != nil {
@@ -131,7 +131,7 @@ func (p *Platform) update(w http.ResponseWriter, r *http.Request, by Admitted) e
 	}
 	c.By = by.Actor
 	if err := p.Provisioner.Update(r.Context(), tid, c); err != nil {
-		return notFound(err)
+		return err
 	}
 	return p.respond(w, r, tid)
 }
@@ -188,7 +188,7 @@ func (p *Platform) suspend(w http.ResponseWriter, r *http.Request, by Admitted) 
 	}
 	suspended := !*req.Active
 	if err := p.Provisioner.Update(r.Context(), tid, Change{By: by.Actor, Suspended: &suspended}); err != nil {
-		return notFound(err)
+		return err
 	}
 	return p.respond(w, r, tid)
 }

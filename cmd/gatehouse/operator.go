@@ -52,7 +52,7 @@ func plain(err error) error {
 	switch {
 	case !ok:
 		return oneLine(err)
-	case p.Cause != nil && (p.Kind == problem.KindInternal || p.Kind == problem.KindUnavailable):
+	case p.Cause != nil && (p.Kind == problem.KindInternal || p.Kind == problem.KindUnavailable || p.Kind == problem.KindNotFound):
 		return oneLine(p.Cause)
 	}
 	text := strings.TrimSuffix(p.Message, ".")
