@@ -36,7 +36,7 @@ func (p *Provisioner) Update(ctx context.Context, t id.Tenant, c Change) error {
 			return err
 		}
 		if was.State == Deleting {
-			return problem.New(problem.KindConflict, "tenant_deleting", "This tenant is to be deleted. Restore it first.")
+			return tenantDeleting()
 		}
 		if was.Master && c.Suspended != nil && *c.Suspended {
 			return problem.New(problem.KindConflict, "platform_protected", "The platform tenant cannot be suspended.")
@@ -62,6 +62,10 @@ func (p *Provisioner) Update(ctx context.Context, t id.Tenant, c Change) error {
 		told.deliver(ctx)
 	}
 	return err
+}
+
+func tenantDeleting() error {
+	return problem.New(problem.KindConflict, "tenant_deleting", "This tenant is to be deleted. Restore it first.")
 }
 
 // deed is one of the things a change does.

@@ -32,22 +32,33 @@ type deletionQuery struct {
 	grace  time.Duration // zero: now
 }
 
+// parseDeletion takes nothing for granted: what it passed over would be a tenant deleted now that was to be deleted later, or
+// only looked at.
 func parseDeletion(r *http.Request) (q deletionQuery, err error) {
 	values, err := rest.Query(r)
 	if err != nil {
 		return q, err
 	}
 	bad := map[string]string{}
-	if text := values.Get("dry_run"); text != "" {
-		if q.dryRun = text == "true"; !q.dryRun && text != "false" {
-			bad["dry_run"] = "must be true or false"
+	for name := range values {
+		text := values.Get(name)
+		switch name {
+		case "dry_run":
+			if q.dryRun = text == "true"; !q.dryRun && text != "false" {
+				bad[name] = "must be true or false"
+			}
+		case "grace_days":
+			days, err := strconv.Atoi(text)
+			if err != nil || days < 0 || days > int(maxGrace/(24*time.Hour)) || strconv.Itoa(days) != text {
+				bad[name] = "must be a whole number from 0 to 365"
+			}
+			q.grace = time.Duration(days) * 24 * time.Hour
+		default:
+			bad[name] = rest.UnknownParameter
 		}
 	}
-	if text := values.Get("grace_days"); text != "" {
-		days, err := strconv.Atoi(text)
-		if q.grace = time.Duration(days) * 24 * time.Hour; err != nil || days < 0 || days > int(maxGrace/(24*time.Hour)) {
-			bad["grace_days"] = "must be a whole number from 0 to 365"
-		}
+	if len(bad) == 0 && q.dryRun && values.Has("grace_days") {
+		bad["dry_run"], bad["grace_days"] = "cannot be true with grace_days", "cannot be given with dry_run=true"
 	}
 	if len(bad) > 0 {
 		return q, problem.Fields(bad)
@@ -59,6 +70,9 @@ func (p *Platform) remove(w http.ResponseWriter, r *http.Request, by Admitted) e
 	tid, err := id.ParseTenant(mux.Vars(r)["id"])
 	if err != nil {
 		return problem.NotFound()
+	}
+	if err := rest.NoBody(r); err != nil {
+		return err
 	}
 	q, err := parseDeletion(r)
 	if err != nil {
@@ -84,10 +98,21 @@ func (p *Platform) remove(w http.ResponseWriter, r *http.Request, by Admitted) e
 	return rest.Respond(w, status, renderDeletion(d))
 }
 
+// bare refuses a body and parameters where an operation takes neither.
+func bare(r *http.Request) error {
+	if err := rest.NoBody(r); err != nil {
+		return err
+	}
+	return rest.NoQuery(r)
+}
+
 func (p *Platform) restore(w http.ResponseWriter, r *http.Request, by Admitted) error {
 	tid, err := id.ParseTenant(mux.Vars(r)["id"])
 	if err != nil {
 		return problem.NotFound()
+	}
+	if err := bare(r); err != nil {
+		return err
 	}
 	if err := p.Provisioner.Restore(r.Context(), by.Actor, tid); err != nil {
 		return err

@@ -59,11 +59,14 @@ func (r *Rotator) List(ctx context.Context, t Tenant) ([]SigningKeyRecord, error
 
 // Rotate begins a rotation: the next key is published, and the rest happens in its time. An empty algorithm is the one the
 // tenant has. While a rotation is under way asking again changes nothing. It returns the published key. Errors: 400 for an
-// unknown algorithm; 409 rotation_under_way where the one under way is to another algorithm; 503, after which the rotation may
+// unknown algorithm; 409 rotation_under_way where the one under way is to another algorithm; 409 tenant_deleting; 503, after which the rotation may
 // have begun, or begin by itself a little later.
 func (r *Rotator) Rotate(ctx context.Context, t Tenant, by Actor, alg custody.Algorithm) (*SigningKeyRecord, error) {
 	if alg != "" && !alg.Valid() {
 		return nil, problem.Field("algorithm", "must be ES256, EdDSA or RS256")
+	}
+	if t.State == Deleting {
+		return nil, tenantDeleting()
 	}
 	published, newest, err := r.underWay(ctx, t, alg)
 	if err != nil || published != nil {
@@ -98,8 +101,11 @@ func (r *Rotator) underWay(ctx context.Context, t Tenant, alg custody.Algorithm)
 // Revoke ends a key at once: verifiers are not told of it any more, and what it signed is refused here, at every replica within
 // a minute. Where it was the one that signs, the next takes its place without having been told in advance, so verifiers that
 // keep keys for their time may refuse new tokens until they fetch them again. Revoking a key again changes nothing. Errors:
-// ErrUnknown for a key the tenant never had; 503.
+// ErrUnknown for a key the tenant never had; 409 tenant_deleting; 503.
 func (r *Rotator) Revoke(ctx context.Context, t Tenant, by Actor, kid string) (*SigningKeyRecord, error) {
+	if t.State == Deleting {
+		return nil, tenantDeleting()
+	}
 	keys, err := r.List(ctx, t)
 	if err != nil {
 		return nil, err
@@ -252,10 +258,12 @@ func (r *Rotator) revoke(ctx context.Context, t Tenant, q keyRequest) error {
 	return r.step("revoked")
 }
 
-// mostSteps is how many steps may be due of one tenant: more is a fault of ours.
+// mostSteps is how many steps one call takes of one tenant. Few are ever due at once; more are taken where others do something to
+// the same keys all the while, and it is then they who take the last.
 const mostSteps = 10
 
-// Advance takes the steps of a tenant that are due, and notes when the next one will be.
+// Advance takes the steps of a tenant that are due, and notes when the next one will be. Errors: ErrUnknown for a tenant that was
+// deleted meanwhile; 503, also where the keys do not come to rest for what others do to them.
 func (r *Rotator) Advance(ctx context.Context, t Tenant) error {
 	for range mostSteps {
 		noted, err := r.noted(ctx, t.ID)
@@ -289,7 +297,7 @@ func (r *Rotator) Advance(ctx context.Context, t Tenant) error {
 			return err
 		}
 	}
-	return errors.New("tenancy: the keys of " + t.ID.String() + " do not come to rest")
+	return problem.Unavailable(time.Second, errors.New("tenancy: the keys of "+t.ID.String()+" do not come to rest"))
 }
 
 // turn takes the next step if it needs nothing but the tenant's schema, and tells which it is.

@@ -1,7 +1,6 @@
 package tenancy
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -95,6 +94,9 @@ func (q *rotateRequest) Validate() map[string]string {
 
 // rotate answers 202: the key is published, and the rest happens in its time.
 func (p *PlatformKeys) rotate(w http.ResponseWriter, r *http.Request, by Admitted) error {
+	if err := rest.NoQuery(r); err != nil {
+		return err
+	}
 	req, err := rest.DecodeOptional[rotateRequest](r)
 	if err != nil {
 		return err
@@ -116,7 +118,7 @@ func (p *PlatformKeys) rotate(w http.ResponseWriter, r *http.Request, by Admitte
 }
 
 func (p *PlatformKeys) revoke(w http.ResponseWriter, r *http.Request, by Admitted) error {
-	if err := rest.NoBody(r); err != nil {
+	if err := bare(r); err != nil {
 		return err
 	}
 	t, err := p.tenant(r)
@@ -125,9 +127,6 @@ func (p *PlatformKeys) revoke(w http.ResponseWriter, r *http.Request, by Admitte
 	}
 	k, err := p.Rotator.Revoke(r.Context(), t, by.Actor, mux.Vars(r)["kid"])
 	p.Directory.Forget(t.ID) // also where the next key could not be made: this replica is not behind with the end of the old one
-	if errors.Is(err, ErrUnknown) {
-		return problem.NotFound()
-	}
 	if err != nil {
 		return err
 	}

@@ -718,6 +718,8 @@ func (d *description) tenants(t *testing.T, tp *testPlatform) {
 	once := rand.Text()
 	tenant := "/v1/tenants/" + d.try(t, tp, by("POST", "/v1/tenants", body).once(once)).want(t, 201, "").text("id")
 
+	plain, large := by("DELETE", tenant, "dry_run=true"), by("DELETE", tenant, strings.Repeat(" ", 64<<10+1))
+	plain.header = map[string]string{"Content-Type": "text/plain"}
 	d.hold(t, tp,
 		sentence{"sent again it is answered alike", by("POST", "/v1/tenants", body).once(once), 201, ""},
 		sentence{"a key is for one body", by("POST", "/v1/tenants", jsonBody{"name": "Acme", "slug": slug}).once(once), 409, "idempotency_conflict"},
@@ -741,9 +743,15 @@ func (d *description) tenants(t *testing.T, tp *testPlatform) {
 		sentence{"a deletion can be tried", by("DELETE", tenant+"?dry_run=true", nil), 200, ""},
 		sentence{"and put off", by("DELETE", tenant+"?grace_days=7", nil), 202, ""},
 		sentence{"for a time", by("DELETE", tenant+"?grace_days=-1", nil), 400, "invalid_request"},
+		sentence{"no other way", by("DELETE", tenant+"?dry-run=true", nil), 400, "invalid_request"},
+		sentence{"nor by a body", by("DELETE", tenant, jsonBody{"dry_run": true}), 400, "invalid_request"},
+		sentence{"of any kind", plain, 415, "unsupported_media_type"},
+		sentence{"or size", large, 413, "too_large"},
 		sentence{"until then it is shown", by("GET", tenant, nil), 200, ""},
 		sentence{"and not changed", by("PUT", tenant, jsonBody{"name": "Acme"}), 409, "tenant_deleting"},
 		sentence{"nor resumed", by("POST", tenant+"/suspend", jsonBody{"active": true}), 409, "tenant_deleting"},
+		sentence{"nor given other keys", by("POST", tenant+"/keys/rotate", nil), 409, "tenant_deleting"},
+		sentence{"nor are any ended", by("POST", tenant+"/keys/x/revoke", nil), 409, "tenant_deleting"},
 		sentence{"it is restored", by("POST", tenant+"/restore", nil), 200, ""},
 		sentence{"it is deleted", by("DELETE", tenant, nil), 200, ""},
 		sentence{"once", by("DELETE", tenant, nil), 200, ""},

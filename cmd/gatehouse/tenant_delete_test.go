@@ -137,3 +137,68 @@ func TestARestoredTenantKnowsWhatWasDoneToIt(t *testing.T) {
 		}
 	}
 }
+
+// A deletion that is not understood to the letter does not happen: each of these is a tenant that somebody meant to keep.
+func TestADeletionThatIsNotUnderstoodIsRefused(t *testing.T) {
+	t.Parallel()
+	tp := sharedPlatform(t)
+	tt := tp.newTenant(t)
+	tenant := "/v1/tenants/" + tt.id
+	kid := tt.do(t, request{method: "GET", path: tenant + "/keys", key: tp.platformKey}).want(t, 200, "").data(t)[0]["kid"].(string)
+	for query, fields := range map[string][]string{
+		"dry-run=true":                 {"dry-run"},
+		"Dry_run=true":                 {"Dry_run"},
+		"grace=7":                      {"grace"},
+		"x=1&y=2":                      {"x", "y"},
+		"dry_run=":                     {"dry_run"},
+		"dry_run":                      {"dry_run"},
+		"dry_run=1":                    {"dry_run"},
+		"dry_run=TRUE":                 {"dry_run"},
+		"dry_run=false&dry_run=true":   {"dry_run"},
+		"grace_days=":                  {"grace_days"},
+		"grace_days=-1":                {"grace_days"},
+		"grace_days=366":               {"grace_days"},
+		"grace_days=07":                {"grace_days"},
+		"grace_days=7d":                {"grace_days"},
+		"grace_days=18446744073709558": {"grace_days"},
+		"grace_days=0&grace_days=7":    {"grace_days"},
+		"dry_run=true&grace_days=7":    {"dry_run", "grace_days"},
+		"dry_run=true&grace_days=0":    {"dry_run", "grace_days"},
+		"dry_run=no&grace_days=seven":  {"dry_run", "grace_days"},
+		"x=1&dry_run=":                 {"x", "dry_run"},
+		"grace_days=7;dry_run=true":    nil, // malformed
+	} {
+		a := tp.do(t, request{method: "DELETE", path: tenant + "?" + query, key: tp.platformKey}).want(t, 400, "invalid_request")
+		for _, name := range fields {
+			if a.field("details.fields."+name) == nil {
+				t.Errorf("?%s: %s is not named: %s", query, name, a.body)
+			}
+		}
+	}
+	for _, op := range []request{
+		{method: "DELETE", path: tenant},
+		{method: "POST", path: tenant + "/restore"},
+		{method: "POST", path: tenant + "/keys/rotate"},
+		{method: "POST", path: tenant + "/keys/" + kid + "/revoke"},
+	} {
+		op.key = tp.platformKey
+		with := func(change func(*request)) request {
+			changed := op
+			change(&changed)
+			return changed
+		}
+		tp.do(t, with(func(rq *request) { rq.body = jsonBody{"dry_run": true} })).want(t, 400, "invalid_request")
+		tp.do(t, with(func(rq *request) {
+			rq.body, rq.header = "dry_run=true", map[string]string{"Content-Type": "text/plain"}
+		})).want(t, 415, "unsupported_media_type")
+		if a := tp.do(t, with(func(rq *request) { rq.path += "?x=1" })).want(t, 400, "invalid_request"); a.field("details.fields.x") == nil {
+			t.Errorf("%s: x is not named: %s", op.path, a.body)
+		}
+	}
+	if states := tt.keyStates(t); !slices.Equal(states, []string{"active"}) {
+		t.Errorf("its keys are %v", states)
+	}
+	if a := tp.do(t, request{method: "GET", path: tenant, key: tp.platformKey}).want(t, 200, ""); a.text("state") != "active" {
+		t.Errorf("the tenant is %s", a.text("state"))
+	}
+}

@@ -26,6 +26,23 @@ func Query(r *http.Request) (url.Values, error) {
 	return q, nil
 }
 
+// NoQuery refuses every parameter, each by its name. It is for an operation that takes none and does what cannot be taken back:
+// who sends one means something that would not happen.
+func NoQuery(r *http.Request) error {
+	q, err := Query(r)
+	if err != nil || len(q) == 0 {
+		return err
+	}
+	bad := make(map[string]string, len(q))
+	for name := range q {
+		bad[name] = UnknownParameter
+	}
+	return problem.Fields(bad)
+}
+
+// UnknownParameter is what is wrong with a parameter that an operation does not have.
+const UnknownParameter = "is not a parameter of this operation"
+
 // After reads the key a page begins behind; the zero value for a first page. A cursor is not secret and not signed, so
 // what it holds is checked like any other input: 400.
 func After[T any](p Page, parse func(string) (T, error)) (after T, err error) {
