@@ -27,7 +27,7 @@ type DB struct {
 	control *Pool
 	pools   map[string]*Pool           // by the name that tenants' records carry
 	shares  map[string]*fairshare.Gate // likewise
-	aside   map[string]*atomic.Bool    // likewise: did not answer when Check asked it
+	aside   map[string]*atomic.Bool    // likewise: did not answer when Check asked it, or was not fit to serve
 	misses  chan struct{}              // lookups of the directory that its memory could not answer
 }
 
@@ -245,10 +245,15 @@ func (db *DB) pool(t Tenant) (*Pool, error) {
 	if pool == nil {
 		return nil, problem.Unavailable(time.Second, fmt.Errorf("tenancy: tenant %s lives in database %q, which is not configured here", t.ID, t.Database))
 	}
-	if db.aside[t.Database].Load() {
-		return nil, problem.Unavailable(time.Second, fmt.Errorf("tenancy: database %q was away when it was to be checked", t.Database))
+	return pool, db.putAside(t.Database)
+}
+
+// putAside is the error of whoever wants a database that was put aside.
+func (db *DB) putAside(database string) error {
+	if aside := db.aside[database]; aside != nil && aside.Load() {
+		return problem.Unavailable(time.Second, fmt.Errorf("tenancy: database %q was away or not fit to serve when it was checked", database))
 	}
-	return pool, nil
+	return nil
 }
 
 // inTx opens a transaction, its search_path and its role in one round trip. Both names are ours, never a client's.

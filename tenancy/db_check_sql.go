@@ -20,17 +20,17 @@ func (e *UnsafeRoleError) Error() string {
 }
 
 // Check holds the serving role of every database against what isolation rests on, and the directory's version against
-// the one this binary was made for. A database without the directory that does not answer is put aside, so that nobody
-// reaches it unchecked: see [DB.Watch]. Errors: *UnsafeRoleError.
+// the one this binary was made for. A database without the directory that does not answer, was not migrated or has an unsafe
+// role is put aside, so that nobody reaches it: see [DB.Watch], which says why. Errors: *UnsafeRoleError.
 func (db *DB) Check(ctx context.Context) error {
 	for name, pool := range db.pools {
 		err := checkDatabase(ctx, pool)
-		if away(err) && pool != db.control {
-			db.aside[name].Store(true)
-			continue
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case ctx.Err() != nil || pool == db.control:
 			return fmt.Errorf("database %s: %w", name, err)
+		default:
+			db.aside[name].Store(true)
 		}
 	}
 	return db.CheckDirectory(ctx)

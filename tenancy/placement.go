@@ -56,14 +56,18 @@ func (p *Provisioner) choose(wanted string, held map[string]int, away map[string
 }
 
 // away asks all placements at once whether they are there, so that the emptiest one does not draw every new tenant to it
-// while it is down.
+// while it is down, nor while requests of its tenants would be refused.
 func (p *Provisioner) away(ctx context.Context) map[string]error {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	away := map[string]error{}
 	for name, place := range p.Placements {
 		all.Go(func() {
-			if err := place.answers(ctx); err != nil {
+			err := place.answers(ctx)
+			if err == nil && p.Serving != nil {
+				err = p.Serving.putAside(name)
+			}
+			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				away[name] = err

@@ -31,6 +31,7 @@ type Provisioner struct {
 type ProvisionerOptions struct {
 	Control      ProvisioningDB       // holds the directory
 	Placements   map[string]Placement // the databases tenants can be put into, by name
+	Serving      *DB                  // if set: what it has put aside gets no tenants
 	Ready        int                  // blank schemas kept in each of them, see KeepReady
 	Home         string               // the name of the one that holds the directory
 	Region       string

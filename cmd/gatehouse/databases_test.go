@@ -95,6 +95,47 @@ func TestADatabaseThatIsAwayIsItsOwnTenantsTrouble(t *testing.T) {
 	}
 }
 
+// TestADatabaseThatIsNotFitToServeIsPutAside: no replica that starts reaches it, none is kept from starting, and it is used when
+// it is put right.
+func TestADatabaseThatIsNotFitToServeIsPutAside(t *testing.T) {
+	t.Parallel()
+	in, second := tenancytest.Install(t), tenancytest.Database(t)
+	several := func(c *config) { c.MoreDatabases = []database{beside("shared-2", second)} }
+	before := startOn(t, in, several)
+	one, two := before.newTenantIn(t, "shared-1"), before.newTenantIn(t, "shared-2")
+	role := userIn(t, second.RuntimeURL)
+	for what, change := range map[string][2]string{
+		"an unsafe role": {"alter role " + role + " inherit", "alter role " + role + " noinherit"},
+		"no migration":   {"alter schema jobs rename to later", "alter schema later rename to jobs"},
+	} {
+		execSQL(t, second.SuperuserURL, change[0])
+		fresh := startOn(t, in, several)
+		one.testPlatform, two.testPlatform = fresh, fresh
+		if err := fresh.checkDatabase(t.Context()); err != nil {
+			t.Fatalf("%s: it keeps the service from starting: %v", what, err)
+		}
+		wantUnavailable(t, what, func() answer { return two.at(t, "GET", "/v1/users", request{key: two.key}) })
+		one.at(t, "GET", "/v1/users", request{key: one.key}).want(t, 200, "")
+		for range 2 { // of which the emptiest would have one
+			if got := fresh.newTenantIn(t, "").tenant(t).Database; got != "shared-1" {
+				t.Errorf("%s: a tenant is put into %s", what, got)
+			}
+		}
+		execSQL(t, second.SuperuserURL, change[1])
+		fresh.db.Watch(t.Context(), fresh.log)
+		two.at(t, "GET", "/v1/users", request{key: two.key}).want(t, 200, "")
+	}
+}
+
+func userIn(t *testing.T, runtimeURL string) string {
+	t.Helper()
+	u, err := url.Parse(runtimeURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.User.Username()
+}
+
 // TestAChangeIsHeardFromWhicheverDatabase: what one replica changes in a tenant's schema, another one remembers no longer.
 func TestAChangeIsHeardFromWhicheverDatabase(t *testing.T) {
 	t.Parallel()

@@ -97,7 +97,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.audit = &audit.Log{DB: p.db, Keyring: p.keyring, Signer: p.custodian, Now: now}
 	p.outbox = &tenancy.Outbox{DB: p.db, Directory: p.directory, Ledger: audit.Ledger{Beside: identity.TellAdministrators}, Log: log}
 	p.provision = tenancy.NewProvisioner(tenancy.ProvisionerOptions{
-		Control: provisioning[c.Database].ProvisioningDB, Placements: provisioning,
+		Control: provisioning[c.Database].ProvisioningDB, Placements: provisioning, Serving: p.db,
 		Ready: int(c.ReadySchemas), Home: c.Database, Region: c.Region, Keys: p.keymaster, Furnisher: identity.Furnisher{}, Outbox: p.outbox,
 		Receipts: &tenancy.Receipts{Directory: p.directory, Keyring: p.keyring, Signer: p.custodian},
 		Reserved: []tenancy.Host{c.Address.Shared()}, DomainSuffix: c.TenantDomain, Now: now, Log: log,
@@ -287,7 +287,8 @@ func (p *platform) close() {
 // schema, role, and a role that is not ours to take.
 var notMigrated = []string{"42P01", "3F000", "22023", "42704", "42501"}
 
-// checkDatabase refuses to serve with a role that could do harm, or with a database that is behind.
+// checkDatabase refuses to serve with a role that could do harm, or with a directory that is behind. Other databases are put
+// aside instead.
 func (p *platform) checkDatabase(ctx context.Context) error {
 	err := p.db.Check(ctx)
 	var unsafe *tenancy.UnsafeRoleError
