@@ -296,9 +296,13 @@ func (p *Provisioner) DestroyAll(ctx context.Context, age time.Duration) error {
 			failed = append(failed, err)
 		}
 	}
+	passed := absences{}
 	for _, d := range left {
 		if ctx.Err() != nil {
 			break // whoever comes next goes on
+		}
+		if d.SchemaDroppedAt == nil && passed.over(ctx, p, d.Database) {
+			continue
 		}
 		patient, cancel := context.WithTimeout(ctx, longestEnd)
 		_, err := p.destroy(patient, d)
@@ -309,7 +313,7 @@ func (p *Provisioner) DestroyAll(ctx context.Context, age time.Duration) error {
 		}
 		p.Log.LogAttrs(ctx, slog.LevelInfo, "deletion: a tenant is destroyed", slog.String("tenant", d.Tenant.String()))
 	}
-	return errors.Join(failed...)
+	return passed.with(failed)
 }
 
 // public is a deletion as it is told.

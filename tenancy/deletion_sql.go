@@ -152,7 +152,8 @@ func fileReceipt(ctx context.Context, tx provisionTx, t id.Tenant, jws string) (
 	return err == nil && tag.RowsAffected() == 1, err
 }
 
-// toDestroy are the tenants whose grace period ended, and the deletions that began before a time and have no receipt.
+// toDestroy are the tenants whose grace period ended, and the deletions that began before a time and have no receipt:
+// of these the oldest of each database, by turns, so that what waits for one that is away keeps no other waiting.
 func (p *Provisioner) toDestroy(ctx context.Context, now, before time.Time) (due []id.Tenant, left []deletion, err error) {
 	err = p.Control.inTx(ctx, func(ctx context.Context, tx provisionTx) error {
 		rows, err := tx.Query(ctx, `select id from tenants where state = 'deleting' and delete_after <= $1 order by delete_after limit 100`, now)
@@ -162,7 +163,10 @@ func (p *Provisioner) toDestroy(ctx context.Context, now, before time.Time) (due
 		if due, err = pgx.CollectRows(rows, pgx.RowTo[id.Tenant]); err != nil {
 			return err
 		}
-		rows, err = tx.Query(ctx, `select `+deletionColumns+` from deletions where receipt is null and deleted_at < $1 order by deleted_at limit 100`, before)
+		rows, err = tx.Query(ctx, `select `+deletionColumns+` from (
+				select *, row_number() over (partition by database order by deleted_at) as turn
+				from deletions where receipt is null and deleted_at < $1) begun
+			order by turn, deleted_at limit 100`, before)
 		if err != nil {
 			return err
 		}

@@ -330,9 +330,13 @@ func (p *Provisioner) SettleMoves(ctx context.Context) error {
 		return err
 	}
 	var failed []error
+	passed := absences{}
 	for _, m := range all {
 		if ctx.Err() != nil {
 			break
+		}
+		if passed.over(ctx, p, m.source) || passed.over(ctx, p, m.target) {
+			continue
 		}
 		moved, err := p.settle(ctx, m, time.Millisecond)
 		if errors.Is(err, ErrMoving) {
@@ -347,7 +351,7 @@ func (p *Provisioner) SettleMoves(ctx context.Context) error {
 		}
 		p.Log.LogAttrs(ctx, slog.LevelWarn, "move: a move that was left undone was ended", slog.String("tenant", m.tenant.String()), slog.Bool("moved", moved))
 	}
-	return errors.Join(failed...)
+	return passed.with(failed)
 }
 
 // reserveMove takes a place in the target.

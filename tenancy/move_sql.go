@@ -169,8 +169,10 @@ func (p *Provisioner) readMove(ctx context.Context, t id.Tenant) (m move, err er
 	return m, err
 }
 
+// readMoves are the oldest of each pair of databases, by turns: a hundred that wait for one that is away keep nobody else waiting.
 func (p *Provisioner) readMoves(ctx context.Context) ([]move, error) {
-	return p.queryMoves(ctx, `select `+moveColumns+` from tenant_moves order by begun_at limit 100`)
+	return p.queryMoves(ctx, `select `+moveColumns+` from (select *, row_number() over (partition by source, target order by begun_at) as turn
+		from tenant_moves) m order by turn, begun_at limit 100`)
 }
 
 // condemnMove has a move end before the switch, unless that is past, and says how it stands. The race is that of a mover who is not

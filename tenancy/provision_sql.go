@@ -168,9 +168,11 @@ func (p *Provisioner) unreserve(ctx context.Context, t id.Tenant) error {
 	})
 }
 
+// unfinished are the oldest of each database, by turns: what waits for one that is away keeps no other waiting.
 func (p *Provisioner) unfinished(ctx context.Context, before time.Time) (all []unfinished, err error) {
 	err = p.Control.inTx(ctx, func(ctx context.Context, c provisionTx) error {
-		all, err = queryUnfinished(ctx, c, `t.created_at < $1 order by t.created_at limit 100`, before)
+		all, err = queryUnfinished(ctx, c, `t.created_at < $1
+			order by row_number() over (partition by t.database order by t.created_at), t.created_at limit 100`, before)
 		return err
 	})
 	return all, err

@@ -24,10 +24,13 @@ func deleteKeyRequest(ctx context.Context, tx directoryTx, q keyRequest) error {
 	return err
 }
 
-// leftKeyRequests are those whose asker has had time to do them.
+// leftKeyRequests are those whose asker has had time to do them, of each database by turns: they are not put off, so what waits
+// for one that is away would keep the others waiting.
 func leftKeyRequests(ctx context.Context, tx directoryTx, before time.Time, limit int) ([]keyRequest, error) {
 	rows, err := tx.Query(ctx, `select id, tenant_id, kind, coalesce(algorithm, ''), coalesce(kid, ''), after_version, asked_by, asked_at
-		from key_requests where asked_at <= $1 order by asked_at limit $2`, before, limit)
+		from (select q.*, row_number() over (partition by t.database order by asked_at) as turn
+			from key_requests q left join tenants t on t.id = q.tenant_id where asked_at <= $1) q
+		order by turn, asked_at limit $2`, before, limit)
 	if err != nil {
 		return nil, err
 	}
