@@ -24,12 +24,12 @@ func TestAProvedHostIsMadePrimary(t *testing.T) {
 	}{
 		"not proved":     {tenant, claimed(t, s, tenant, newHost()).ID, "not_verified"},
 		"not a host":     {tenant, proved(t, s, z, tenant, newHost(), UseEmail).ID, "not_a_host"},
-		"another's":      {other, second.ID, "internal"},
-		"not there":      {tenant, id.NewDomain(), "internal"},
+		"another's":      {other, second.ID, "not_found"},
+		"not there":      {tenant, id.NewDomain(), "not_found"},
 		"the other host": {tenant, second.ID, "ok"},
 	} {
 		d, err := s.MakePrimary(t.Context(), Admitted{Tenant: c.by}, c.domain)
-		if code := codeOf(err); code != c.code || (code == "internal") != errors.Is(err, ErrUnknown) || d.Primary != (err == nil) {
+		if code := codeOf(err); code != c.code || (code == "not_found") != errors.Is(err, ErrUnknown) || d.Primary != (err == nil) {
 			t.Errorf("%s: %v, %+v", what, err, d)
 		}
 	}

@@ -120,6 +120,9 @@ func TestPostgresHangs(t *testing.T) {
 func pause(t *testing.T, p *platform, server *pgproc.Server) (resume func()) {
 	t.Helper()
 	conn := p.behind(t)
+	// A connection that is being opened now would not be among those that are stopped.
+	within(t, 20*time.Second, "no connection is being opened", func() bool { return p.db.control.out() == 0 })
+	check(t, syscall.Kill(server.PID(), syscall.SIGSTOP))
 	rows, err := conn.Query(t.Context(), "select pid from pg_stat_activity where pid <> pg_backend_pid()")
 	check(t, err)
 	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])

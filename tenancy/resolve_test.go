@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
 )
 
 // town is a platform at https://id.example.com with tenants on hosts of their own.
@@ -294,8 +294,8 @@ func TestTheUnknownAreAlike(t *testing.T) {
 		if err == nil {
 			_, err = site.Tenant(t.Context(), q.body)
 		}
-		if got, want := fmt.Sprint(err), "not_found: There is nothing here."; got != want {
-			t.Errorf("%s: %s", sentence, got)
+		if told := problem.From(err); told.Code != "not_found" || told.Message != "There is nothing here." || told.Details != nil {
+			t.Errorf("%s: %s", sentence, err)
 		}
 	}
 }
