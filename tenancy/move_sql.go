@@ -79,7 +79,7 @@ func (db ProvisioningDB) hold(ctx context.Context, name string, patience time.Du
 // vacant refuses a target that has a schema of the tenant's name: it is not the tenant, but it may be of use to somebody.
 func (g grip) vacant(ctx context.Context, name string) error {
 	var there bool
-	err := g.target.QueryRow(ctx, `select to_regnamespace($1) is not null`, name).Scan(&there)
+	err := g.target.QueryRow(ctx, isSchema, name).Scan(&there)
 	if err == nil && there {
 		err = fmt.Errorf("there is a schema %s, though the tenant does not live there: have a look at it and drop it", name)
 	}

@@ -22,6 +22,10 @@ type unfinished struct {
 	blueprint string
 }
 
+// isSchema asks the catalog's table and not to_regnamespace: that answers from the backend's memory, which an advisory lock does
+// not bring up to date, so that a schema which was renamed or dropped before the lock was had would seem to be there still.
+const isSchema = `select exists (select from pg_namespace where nspname = $1)`
+
 // makeSchema makes a tenant's role and schema with all tables, of a blank one where one is ready, and leaves the
 // transaction's search_path there. Where the schema is there already nothing is done, and made is false.
 //
@@ -32,7 +36,7 @@ func makeSchema(ctx context.Context, c provisionTx, name, runtimeRole string) (m
 	if _, err := c.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
 		return false, err
 	}
-	if err := c.QueryRow(ctx, `select to_regnamespace($1) is not null, to_regrole($1) is not null`, name).Scan(&there, &role); err != nil || there {
+	if err := c.QueryRow(ctx, `select exists (select from pg_namespace where nspname = $1), exists (select from pg_roles where rolname = $1)`, name).Scan(&there, &role); err != nil || there {
 		return false, err
 	}
 	if !role { // a blank schema's own takes the name

@@ -51,7 +51,7 @@ func lockBlank(ctx context.Context, c provisionTx, blank string) (version int, e
 	if err := c.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtextextended($1, 0))`, blank).Scan(&ours); err != nil || !ours {
 		return 0, err
 	}
-	if err := c.QueryRow(ctx, `select to_regnamespace($1) is not null`, blank).Scan(&there); err != nil || !there {
+	if err := c.QueryRow(ctx, isSchema, blank).Scan(&there); err != nil || !there {
 		return 0, err
 	}
 	return schemaVersion(ctx, c, blank)
