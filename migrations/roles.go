@@ -31,8 +31,9 @@ func RolesScript(r Roles) string {
 	// The body of a DO is a literal like any other, so that no name can end it.
 	body := strings.NewReplacer("{directory_text}", literal(DirectoryRole), "{jobs_text}", literal(JobsRole),
 		"{runtime_text}", literal(r.Runtime), "{provisioner_text}", literal(r.Provisioner)).Replace(makeRoles)
+	own := strings.NewReplacer("{runtime_text}", literal(r.Runtime), "{provisioner_text}", literal(r.Provisioner)).Replace(ownTenants)
 	replace := strings.NewReplacer(
-		"{make_roles}", literal(body),
+		"{make_roles}", literal(body), "{own_tenants}", literal(own),
 		"{database}", id(r.Database),
 		"{runtime}", id(r.Runtime), "{runtime_password}", literal(r.RuntimePassword),
 		"{provisioner}", id(r.Provisioner), "{provisioner_password}", literal(r.ProvisionerPassword),
@@ -74,6 +75,8 @@ alter role {runtime} in database {database} set search_path = {template};
 alter role {runtime} in database {database} set statement_timeout = '2s';
 alter role {runtime} in database {database} set lock_timeout = '1s';
 alter role {runtime} in database {database} set idle_in_transaction_session_timeout = '5s';
+
+do {own_tenants};
 `
 
 func literal(s string) string {

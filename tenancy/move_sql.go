@@ -96,6 +96,9 @@ func buildFor(ctx context.Context, m move, g grip, runtimeRole string) error {
 	if version != migrations.LatestTenant {
 		return fmt.Errorf("its schema is at version %d, and this program makes version %d: run gatehouse migrate", version, migrations.LatestTenant)
 	}
+	if err := shareRole(ctx, g, name); err != nil {
+		return err
+	}
 	return pgx.BeginFunc(ctx, g.target, func(tx pgx.Tx) error {
 		_, err := makeSchema(ctx, provisionTx{tx.Conn()}, name, runtimeRole)
 		return err
@@ -105,15 +108,16 @@ func buildFor(ctx context.Context, m move, g grip, runtimeRole string) error {
 // dropSchema drops a schema of a tenant, and its role as far as it is of that schema: on a server where the tenant lives in another
 // database the role stays.
 func dropSchema(ctx context.Context, conn *pgx.Conn, name, runtimeRole string) error {
+	runtime := pgx.Identifier{runtimeRole}.Sanitize()
 	_, err := conn.Exec(ctx, `begin; drop schema if exists `+name+` cascade;
 		do $$ begin
-			if to_regrole('`+name+`') is not null then
-				revoke `+name+` from `+pgx.Identifier{runtimeRole}.Sanitize()+`;
-				begin
-					drop role `+name+`;
-				exception when dependent_objects_still_exist then null;
-				end;
+			if exists (select from pg_auth_members where roleid = to_regrole('`+name+`') and member = to_regrole('`+strings.ReplaceAll(runtime, "'", "''")+`')) then
+				revoke `+name+` from `+runtime+`;
 			end if;
+			begin
+				drop role if exists `+name+`;
+			exception when dependent_objects_still_exist or insufficient_privilege then null; -- the latter: shareRole was not come to
+			end;
 		end $$;
 		commit`)
 	return err
