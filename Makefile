@@ -64,7 +64,7 @@ bench: build ## measure logins, second factors, starts, tenants: a table, and be
 	@go build -o bin/ ./internal/bench
 	@exec bin/bench $(BENCH)
 
-bench-tenants: build ## measure 1 to 10,000 tenants over ten databases: a table, and bench-out/tenants.json and .svg; forty minutes of a quiet Linux machine
+bench-tenants: build ## measure 1 to 10,000 tenants over ten databases: a table, and bench-out/tenants.json and .svg; an hour of a quiet Linux machine
 	@go build -o bin/ ./internal/bench
 	@exec bin/bench tenants $(BENCH)
 
