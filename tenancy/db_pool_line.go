@@ -19,15 +19,27 @@ type turn struct {
 	err  error
 }
 
-// choose is which of the idle connections, the longest idle first, is best for a namespace: the last one that knows it,
-// or else the one that its own tenants have missed the least. It is -1 if there is none.
+// choose is which of the idle connections, the longest idle first, is best for a namespace: the last one that knows it, else the
+// last one that was there before, whose backend has its catalog, and else the one that has been at the fewest, so that
+// tenants are divided among connections. One that has been at less than half as many as the one that was there takes its
+// tenants over, until they are even: it was opened later. It is -1 if there is none.
 func choose(idle []*conn, namespace string) int {
+	there, fewest := -1, -1
 	for i, c := range slices.Backward(idle) {
 		if c.knows(namespace) {
 			return i
 		}
+		if there < 0 && c.wear.has(namespace) {
+			there = i
+		}
+		if fewest < 0 || c.wear.tenants() <= idle[fewest].wear.tenants() {
+			fewest = i
+		}
 	}
-	return min(0, len(idle)-1)
+	if there >= 0 && 2*idle[fewest].wear.tenants() >= idle[there].wear.tenants() {
+		return there
+	}
+	return fewest
 }
 
 // call is whose turn it is when a connection comes back: the first in the line, unless it is not known there, somebody

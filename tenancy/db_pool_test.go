@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -91,7 +93,7 @@ func TestATenantFindsTheConnectionItHad(t *testing.T) {
 func TestWhichConnectionIsChosen(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		idle []string // the longest idle first
+		idle []string // the longest idle first: which it served last, and before
 		want int
 	}{
 		{nil, -1},
@@ -100,13 +102,61 @@ func TestWhichConnectionIsChosen(t *testing.T) {
 		{[]string{"other", "mine", "another"}, 1},
 		{[]string{"mine", "mine", "other"}, 1},
 		{[]string{"", "other"}, 0},
+		{[]string{"other another", "other"}, 1},
+		{[]string{"other mine", "another", "other another"}, 0},
+		{[]string{"other mine", "other mine", "other"}, 1},
+		{[]string{"mine another", "other mine another", ""}, 0},
+		{[]string{"other mine another", "other another", "other"}, 2},
+		{[]string{"other mine", "other"}, 0},
 	} {
 		var idle []*conn
-		for _, last := range c.idle {
-			idle = append(idle, &conn{last: last})
+		for _, visits := range c.idle {
+			made := &conn{wear: newWear(mostTenants)}
+			for i, name := range strings.Fields(visits) {
+				if i == 0 {
+					made.last = name
+				}
+				made.wear.by(name)
+			}
+			idle = append(idle, made)
 		}
 		if got := choose(idle, "mine"); got != c.want {
 			t.Errorf("of %q the one at %d, want %d", c.idle, got, c.want)
+		}
+	}
+}
+
+// Tenants that come in turn are divided among the connections, so that no backend has the catalog of all of them.
+func TestTenantsAreDividedAmongConnections(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	db, pool := wide(t, p, 3)
+	tenants := make([]Tenant, 30)
+	for i := range tenants {
+		tenants[i] = p.tenant(t)
+	}
+	for _, tenant := range tenants[:3] {
+		backend(t, db, tenant)
+		within(t, 20*time.Second, "no connection is being opened", func() bool { return pool.out() == 0 })
+	}
+	home := map[id.Tenant]int{}
+	for range 4 {
+		for _, tenant := range tenants {
+			home[tenant.ID] = backend(t, db, tenant)
+		}
+	}
+	divided := map[int]int{} // how many tenants a backend has
+	for i := range tenants {
+		tenant := tenants[(i*7)%len(tenants)]
+		pid := backend(t, db, tenant)
+		if pid != home[tenant.ID] {
+			t.Errorf("tenant %d has moved", i)
+		}
+		divided[pid]++
+	}
+	for pid, n := range divided {
+		if n < 4 || n > 16 {
+			t.Errorf("backend %d has %d of 30 tenants, there are 3", pid, n)
 		}
 	}
 }

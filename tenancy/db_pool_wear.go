@@ -19,5 +19,11 @@ func newWear(most int) wear {
 // by notes a visit.
 func (w *wear) by(namespace string) { w.served[namespace] = struct{}{} }
 
+// has reports a visit.
+func (w *wear) has(namespace string) bool { _, ok := w.served[namespace]; return ok }
+
+// tenants counts them.
+func (w *wear) tenants() int { return len(w.served) }
+
 // out reports a connection that has served enough.
-func (w *wear) out() bool { return len(w.served) >= w.most }
+func (w *wear) out() bool { return w.tenants() >= w.most }
