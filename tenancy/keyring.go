@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -45,20 +46,27 @@ func (k *Keys) Signer() (ActiveKey, error) {
 // Keyring knows the public keys of tenants. They are read from the tenant's schema, so discovery, JWKS and the check
 // of a token need no Vault.
 //
-// Keys are read again when a change of them is announced, and every half a minute: a revoked key must be dead everywhere
-// within a minute, also at a replica to which an announcement got lost.
+// Keys are read again when a change of them is announced, and every half a minute, unless [Keyring.Watch] has found out in that
+// time that they did not change: a revoked key must be dead everywhere within a minute, also at a replica to which an
+// announcement got lost.
 type Keyring struct {
-	db *DB
+	db  *DB
+	now func() time.Time
 	*PerTenant[*Keys]
+
+	watch struct {
+		last  time.Time // of the database, when it answered last; Watch's own
+		asked atomic.Pointer[time.Time]
+	}
 }
 
-// keyringTrust is how long what was read of a tenant's keys is used.
+// keyringTrust is how long what was read of a tenant's keys is used unasked.
 const keyringTrust = 30 * time.Second
 
 // NewKeyring makes a Keyring.
 func NewKeyring(db *DB, now func() time.Time) *Keyring {
-	k := &Keyring{db: db}
-	k.PerTenant = NewPerTenant(k.read).Within(keyringTrust, now)
+	k := &Keyring{db: db, now: now}
+	k.PerTenant = NewPerTenant(k.read).Within(keyringTrust, now).Unless(k.unchanged)
 	return k
 }
 

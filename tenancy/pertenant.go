@@ -25,6 +25,7 @@ type PerTenant[V any] struct {
 	flight singleflight.Group
 	within time.Duration // zero: a value is good as long as its record
 	now    func() time.Time
+	same   func() time.Time // until when values are known to be good, from elsewhere; nil: from nowhere
 }
 
 type stamped[V any] struct {
@@ -44,8 +45,17 @@ func (p *PerTenant[V]) Within(d time.Duration, now func() time.Time) *PerTenant[
 	return p
 }
 
+// Unless lets the time of Within begin anew at a time up to which all values are known to be good.
+func (p *PerTenant[V]) Unless(same func() time.Time) *PerTenant[V] {
+	p.same = same
+	return p
+}
+
 func (p *PerTenant[V]) fresh(s stamped[V], t Tenant) bool {
-	return s.stamp == t.stamp && (p.within == 0 || p.now().Sub(s.read) < p.within)
+	if s.stamp != t.stamp {
+		return false
+	}
+	return p.within == 0 || p.now().Sub(s.read) < p.within || p.same != nil && p.now().Sub(p.same()) < p.within
 }
 
 // Of is the value of a tenant. It is shared and must not be changed.

@@ -379,6 +379,65 @@ func TestARevocationReachesTheDeaf(t *testing.T) {
 	}
 }
 
+// Keys that did not change are not read again as long as the directory says so, and one that was revoked is not believed for longer
+// than without: neither where the announcement was lost nor where the directory answers no more.
+func TestKeysAreWatched(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	tenant, other := p.tenant(t), p.tenant(t)
+	listen(t, p.directory)
+	keyring := NewKeyring(p.db, p.clock.now)
+	of := func(x Tenant) *Keys {
+		known, err := p.directory.ByID(t.Context(), x.ID)
+		check(t, err)
+		keys, err := keyring.Of(t.Context(), known)
+		check(t, err)
+		return keys
+	}
+	p.round(t) // else the tenants are looked at for the first time
+	check(t, keyring.look(t.Context(), p.directory))
+	p.do(t, "update control.key_steps set changed_at = now() - interval '1 hour'")
+	check(t, keyring.look(t.Context(), p.directory))
+	before, unchanged := of(tenant), of(other)
+	for range 3 {
+		p.clock.advance(keyringTrust - time.Second)
+		check(t, keyring.look(t.Context(), p.directory))
+		if of(tenant) != before {
+			t.Fatal("keys are read again that did not change")
+		}
+	}
+
+	revoke := "update " + namespace(tenant.ID) + ".signing_keys set state = 'revoked'" // announced to nobody
+	p.do(t, revoke+"; update control.key_steps set changed_at = now() where tenant_id = '"+tenant.ID.String()+"'")
+	check(t, keyring.look(t.Context(), p.directory))
+	if len(of(tenant).Public) != 0 {
+		t.Error("a change that the directory tells of is not seen")
+	}
+	if of(other) != unchanged {
+		t.Error("another tenant's keys were read again")
+	}
+
+	p.do(t, "update control.key_steps set changed_at = now() - interval '1 hour'; update "+namespace(tenant.ID)+".signing_keys set state = 'active'")
+	if err := p.db.inDirectory(t.Context(), func(ctx context.Context, tx directoryTx) error {
+		return insertKeyRequest(ctx, tx, keyRequest{id: newKeyRequestID(), tenant: tenant.ID, kind: "revoke", kid: "k", by: ByOperator, at: p.clock.now()})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	check(t, keyring.look(t.Context(), p.directory))
+	if len(of(tenant).Public) != 1 {
+		t.Error("a revocation that is under way is not waited for")
+	}
+
+	p.do(t, "delete from control.key_requests; alter table control.key_steps rename to away; "+revoke)
+	if err := keyring.look(t.Context(), p.directory); err == nil {
+		t.Error("there is an answer from nowhere")
+	}
+	p.clock.advance(keyringTrust)
+	if len(of(tenant).Public) != 0 {
+		t.Error("keys are believed that nobody could ask for")
+	}
+}
+
 // A replica that was away while others went on notes nothing that is out of date.
 func TestANoteIsNotOverwritten(t *testing.T) {
 	t.Parallel()

@@ -238,6 +238,7 @@ func (p *platform) start(ctx context.Context) {
 	}
 	p.background.Go(func() { p.outbox.Run(ctx) })
 	p.background.Go(func() { p.rotator.Run(ctx) })
+	p.background.Go(func() { p.keyring.Watch(ctx, p.directory, p.log) })
 	if !p.config.development { // whose names nobody could look up
 		p.background.Go(func() { p.domains.Recheck(ctx, p.log, time.Minute) })
 	}
