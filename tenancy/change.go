@@ -104,7 +104,7 @@ func (c Change) did(was Tenant) (all []deed) {
 
 // tell puts an event of a tenant into the platform's log, with who did it, and into the tenant's own, where the platform did
 // it: its administrators are nobody's to know.
-func tell(ctx context.Context, tx provisionTx, told *bundle, about Tenant, e Event) error {
+func tell(ctx context.Context, tx provisionTx, told *entries, about Tenant, e Event) error {
 	platform, err := platformID(ctx, tx)
 	if err != nil {
 		return err

@@ -208,12 +208,31 @@ func (p *Provisioner) drop(ctx context.Context, t id.Tenant, database string) er
 			if _, err := c.Exec(ctx, `delete from `+migrations.JobsSchema+`.river_job where args @> jsonb_build_object('tenant', $1::text)`, t.String()); err != nil {
 				return err
 			}
-			_, err := c.Exec(ctx, `drop schema if exists `+name+` cascade; drop role if exists `+name)
-			return err
+			if _, err := c.Exec(ctx, `drop schema if exists `+name+` cascade`); err != nil {
+				return err
+			}
+			return dropRole(ctx, c, name, place.runtimeRole)
 		})
 		if err == nil {
 			return nil
 		}
 	}
+	return err
+}
+
+// dropRole drops a tenant's role. Roles are the server's: where another installation in a database beside this one has the tenant, too,
+// the role is that one's from now on, and the serving role here is no member of it any more.
+func dropRole(ctx context.Context, c provisionTx, name, runtimeRole string) error {
+	var elsewhere bool
+	err := c.QueryRow(ctx, `select exists (select from pg_shdepend d join pg_roles r on r.oid = d.refobjid
+		where r.rolname = $1 and d.refclassid = 'pg_authid'::regclass and d.dbid not in (0, (select oid from pg_database where datname = current_database())))`, name).Scan(&elsewhere)
+	if err != nil {
+		return err
+	}
+	if elsewhere {
+		_, err = c.Exec(ctx, `revoke `+name+` from `+pgx.Identifier{runtimeRole}.Sanitize())
+		return err
+	}
+	_, err = c.Exec(ctx, `drop role if exists `+name)
 	return err
 }

@@ -182,7 +182,7 @@ func (s *Domains) Verify(ctx context.Context, by Admitted, domain id.Domain) (Ou
 	if seen := s.look(ctx, d); seen != found {
 		return Outcome{false, seen.sentence(d)}, nil
 	}
-	err = s.change(ctx, t.ID, by.Actor, func(ctx context.Context, tx directoryTx, told *bundle) error {
+	err = s.change(ctx, t.ID, by.Actor, func(ctx context.Context, tx directoryTx, told *entries) error {
 		now := s.Now()
 		first, err := setVerified(ctx, tx, d, now, spread(now, checkEvery))
 		if err != nil || !first {
@@ -258,7 +258,7 @@ func (s *Domains) List(ctx context.Context, t Tenant, after id.Domain, limit int
 // Remove gives a name up. If it was the primary domain, the oldest other proved host takes its place. Errors:
 // ErrUnknown.
 func (s *Domains) Remove(ctx context.Context, by Admitted, domain id.Domain) error {
-	return s.change(ctx, by.Tenant.ID, by.Actor, func(ctx context.Context, tx directoryTx, told *bundle) error {
+	return s.change(ctx, by.Tenant.ID, by.Actor, func(ctx context.Context, tx directoryTx, told *entries) error {
 		d, err := deleteDomain(ctx, tx, by.Tenant.ID, domain)
 		if err != nil {
 			return err

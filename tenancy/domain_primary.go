@@ -11,7 +11,7 @@ import (
 // change runs a change of one tenant's domains, after those that others began, and then sees to the primary domain: it is the
 // present one as long as that is a proved host, else the one proved longest. Where it is another than before the issuer is,
 // too, so the former one is kept for the tokens that name it, and the log is told.
-func (s *Domains) change(ctx context.Context, t id.Tenant, by Actor, do func(context.Context, directoryTx, *bundle) error) error {
+func (s *Domains) change(ctx context.Context, t id.Tenant, by Actor, do func(context.Context, directoryTx, *entries) error) error {
 	told := s.Outbox.bundle()
 	err := s.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
 		if err := oneAtATime(ctx, tx, t); err != nil {
@@ -36,7 +36,7 @@ func (s *Domains) change(ctx context.Context, t id.Tenant, by Actor, do func(con
 	return err
 }
 
-func (s *Domains) tellOfIssuer(ctx context.Context, tx directoryTx, told *bundle, by Actor, was, is Domain) error {
+func (s *Domains) tellOfIssuer(ctx context.Context, tx directoryTx, told *entries, by Actor, was, is Domain) error {
 	now := s.Now()
 	if err := keepIssuer(ctx, tx, is.Tenant, was.Domain, now); err != nil || is.ID.IsZero() {
 		return err // a tenant without a proved host: that its last one went has been told
@@ -52,7 +52,7 @@ func (s *Domains) tellOfIssuer(ctx context.Context, tx directoryTx, told *bundle
 // Errors: ErrUnknown; 409 not_verified; 409 not_a_host where it is for e-mail alone.
 func (s *Domains) MakePrimary(ctx context.Context, by Admitted, domain id.Domain) (d Domain, err error) {
 	t := by.Tenant.ID
-	err = s.change(ctx, t, by.Actor, func(ctx context.Context, tx directoryTx, _ *bundle) error {
+	err = s.change(ctx, t, by.Actor, func(ctx context.Context, tx directoryTx, _ *entries) error {
 		if d, err = domainByID(ctx, tx, t, domain); err != nil {
 			return err
 		}

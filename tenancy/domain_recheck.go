@@ -104,7 +104,7 @@ func (s *Domains) exempt(h Host) bool { return s.platforms(h, nil) || s.unproved
 // note writes down what a lookup has shown, unless somebody has looked since.
 func (s *Domains) note(ctx context.Context, d leased, seen evidence) error {
 	now, system := s.Now(), Actor{Type: BySystem}
-	return s.change(ctx, d.Tenant, system, func(ctx context.Context, tx directoryTx, told *bundle) error {
+	return s.change(ctx, d.Tenant, system, func(ctx context.Context, tx directoryTx, told *entries) error {
 		switch seen {
 		case unsure:
 			return postpone(ctx, tx, d, spread(now, unsureEvery))
@@ -125,7 +125,7 @@ func (s *Domains) note(ctx context.Context, d leased, seen evidence) error {
 }
 
 // missing is what follows from a lookup that did not find the proof, by which the domain is what it is now.
-func (s *Domains) missing(ctx context.Context, tx directoryTx, told *bundle, d Domain, now time.Time) error {
+func (s *Domains) missing(ctx context.Context, tx directoryTx, told *entries, d Domain, now time.Time) error {
 	switch {
 	case d.misses == 1:
 		return told.put(ctx, tx, d.Tenant, d.warning("domain.failing", now).With("until", d.until(s.Grace)))

@@ -257,7 +257,7 @@ func TestADomainProvedWhileThePrimaryIsRemovedTakesItsPlace(t *testing.T) {
 	z.Publish(next.RecordName(), []string{next.RecordValue()})
 	verified := make(chan error, 1)
 	watcher := p.behind(t)
-	check(t, s.change(t.Context(), tenant.ID, Actor{}, func(ctx context.Context, tx directoryTx, _ *bundle) error {
+	check(t, s.change(t.Context(), tenant.ID, Actor{}, func(ctx context.Context, tx directoryTx, _ *entries) error {
 		if _, err := deleteDomain(ctx, tx, tenant.ID, old.ID); err != nil {
 			return err
 		}

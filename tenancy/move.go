@@ -133,7 +133,7 @@ type mover struct {
 	MoveOptions
 	by    Actor
 	m     move // zero until it is reserved
-	told  *bundle
+	told  *entries
 	moved Moved
 }
 
@@ -265,7 +265,7 @@ func (r *mover) switchOver(ctx context.Context) error {
 
 // tellOfMove puts a move into the platform's log, with the databases, and into the tenant's own without: what the platform's
 // databases are called is nobody's to know.
-func (p *Provisioner) tellOfMove(ctx context.Context, tx provisionTx, told *bundle, by Actor, m move) error {
+func (p *Provisioner) tellOfMove(ctx context.Context, tx provisionTx, told *entries, by Actor, m move) error {
 	platform, err := platformID(ctx, tx)
 	if err != nil {
 		return err

@@ -39,21 +39,21 @@ type outgoing struct {
 	database string // the tenant's, where it was read with the entry
 }
 
-// bundle is the entries of one cause.
-type bundle struct {
+// entries are those of one cause.
+type entries struct {
 	outbox *Outbox
 	all    []outgoing
 }
 
 // bundle begins one. Without an outbox nobody keeps a log, and what is put into the bundle is forgotten.
-func (o *Outbox) bundle() *bundle { return &bundle{outbox: o} }
+func (o *Outbox) bundle() *entries { return &entries{outbox: o} }
 
 // put writes an entry beside its cause.
-func (b *bundle) put(ctx context.Context, tx querier, t id.Tenant, e Event) error {
+func (b *entries) put(ctx context.Context, tx querier, t id.Tenant, e Event) error {
 	return b.putAbout(ctx, tx, t, id.Tenant{}, e)
 }
 
-func (b *bundle) putAbout(ctx context.Context, tx querier, t, about id.Tenant, e Event) error {
+func (b *entries) putAbout(ctx context.Context, tx querier, t, about id.Tenant, e Event) error {
 	if b.outbox == nil {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (b *bundle) putAbout(ctx context.Context, tx querier, t, about id.Tenant, e
 }
 
 // deliver is called when the cause is committed. Nobody is told of a failure: the cause has happened, and the entry is safe.
-func (b *bundle) deliver(ctx context.Context) {
+func (b *entries) deliver(ctx context.Context) {
 	if b.outbox != nil {
 		b.outbox.deliver(context.WithoutCancel(ctx), b.all)
 	}

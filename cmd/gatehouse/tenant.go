@@ -14,8 +14,8 @@ import (
 )
 
 func tenantCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "tenant", Short: "Create, list, show, rename, suspend, move and delete tenants"}
-	c.AddCommand(tenantCreate(p), tenantList(p), tenantShow(p), tenantRename(p), tenantSuspend(p), tenantMove(p), tenantDelete(p), tenantRestore(p), tenantReceipt(p))
+	c := &cobra.Command{Use: "tenant", Short: "Create, list, show, rename, suspend, move, export, import and delete tenants"}
+	c.AddCommand(tenantCreate(p), tenantList(p), tenantShow(p), tenantRename(p), tenantSuspend(p), tenantMove(p), tenantExport(p), tenantImport(p), tenantBundle(p), tenantDelete(p), tenantRestore(p), tenantReceipt(p))
 	return c
 }
 

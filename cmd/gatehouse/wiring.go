@@ -41,6 +41,7 @@ type platform struct {
 	domains    *tenancy.Domains
 	provision  *tenancy.Provisioner
 	rotator    *tenancy.Rotator
+	bundles    *tenancy.Bundles
 	settings   *tenantsettings.Store
 	throttle   *guessing.Throttle
 	factors    *mfa.Factors
@@ -128,6 +129,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
 		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Breaches: breaches, Now: now})
 	p.transfers = transfer.New(transfer.Options{DB: p.db, Imported: imported, Now: now, Log: log})
+	p.bundles = tenancy.NewBundles(tenancy.BundlesOptions{Provisioner: p.provision, Keyring: p.keyring, Custodian: p.custodian, Address: c.Address,
+		Times: p.rotator.Times, Belongings: []tenancy.Belonging{transfer.Belonging{Imported: imported}, mfa.Belonging{Factors: p.factors}}})
 	p.profiles = &identity.Profiles{DB: p.db, Now: now}
 	p.links = identity.NewLinks(identity.LinksOptions{DB: p.db, Users: p.users, Logins: p.logins, Throttle: p.throttle, Now: now})
 	p.apiKeys = &identity.APIKeys{DB: p.db, Repeat: p.repeat, Now: now}

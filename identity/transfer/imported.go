@@ -65,12 +65,14 @@ func (i *Imported) sealer(ctx context.Context, t id.Tenant) (func(id.User, forei
 	if err != nil {
 		return nil, err
 	}
-	return func(u id.User, h foreign.Hash) password.Hash {
-		nonce := make([]byte, key.NonceSize())
-		_, _ = rand.Read(nonce) // never fails
-		sealed := key.Seal(nonce, nonce, []byte(h.Text()), boundTo(t, u, h.Kind()))
-		return password.Hash(password.SealedPrefix + string(h.Kind()) + "$" + b64.EncodeToString(sealed))
-	}, nil
+	return func(u id.User, h foreign.Hash) password.Hash { return seal(key, t, u, h) }, nil
+}
+
+func seal(key cipher.AEAD, t id.Tenant, u id.User, h foreign.Hash) password.Hash {
+	nonce := make([]byte, key.NonceSize())
+	_, _ = rand.Read(nonce) // never fails
+	sealed := key.Seal(nonce, nonce, []byte(h.Text()), boundTo(t, u, h.Kind()))
+	return password.Hash(password.SealedPrefix + string(h.Kind()) + "$" + b64.EncodeToString(sealed))
 }
 
 // open is the hash that was sealed for the user.

@@ -75,6 +75,8 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 
 	"tenant.created":   "a tenant was made",
 	"tenant.updated":   "a tenant's record was changed; fields says what",
+	"tenant.exported":  "a tenant was written into a bundle, to be taken in elsewhere; bundle names it",
+	"tenant.imported":  "a tenant was taken in from a bundle; bundle names it, keys says whether they are new",
 	"tenant.moved":     "a tenant's data went to another database; from and to say which, in the platform's own log",
 	"tenant.renamed":   "a tenant has another slug; slug says which, was which it had",
 	"tenant.suspended": "a tenant was suspended",
