@@ -13,7 +13,7 @@ ROUNDS ?= 1000#  of each test: make rounds ROUNDS=100
 SAMPLES ?= 400#  of each class: make timing SAMPLES=1000
 BENCH ?=#        flags of the measurement: make bench BENCH=-quick
 TESTFLAGS ?=#    more flags for go test: make test TESTFLAGS=-count=1
-TEST_TIMEOUT ?= 15m
+TEST_TIMEOUT ?= 40m
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
