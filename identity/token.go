@@ -121,7 +121,7 @@ var errHeader = errors.New("identity: not the header of an access token of this 
 
 func verificationKey(keys *tenancy.Keys, header map[string]any) (any, error) {
 	kid, _ := header["kid"].(string)
-	key, ok := keys.Public[kid]
+	key, ok := keys.Public.ByKID(kid)
 	if _, critical := header["crit"]; !ok || critical || header["typ"] != accessType || header["alg"] != string(key.Algorithm) {
 		return nil, errHeader
 	}

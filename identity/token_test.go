@@ -42,9 +42,10 @@ func newWorkshop(tb testing.TB) *workshop {
 		tb.Fatal(err1, err2, err3)
 	}
 	w := &workshop{now: time.Now().Truncate(time.Second), tenant: tenancy.Tenant{ID: id.NewTenant(), Slug: "acme"},
-		private: map[string]crypto.Signer{"ES256": ec, "EdDSA": ed, "RS256": rs}, keys: &tenancy.Keys{Public: map[string]tenancy.VerificationKey{}}}
+		private: map[string]crypto.Signer{"ES256": ec, "EdDSA": ed, "RS256": rs}, keys: &tenancy.Keys{}}
 	for kid, key := range w.private { // named by what they are; in the service a kid is a thumbprint
-		w.keys.Public[kid] = tenancy.VerificationKey{Algorithm: custody.Algorithm(kid), Key: key.Public()}
+		w.keys.Public = append(w.keys.Public, tenancy.PublicKey{KID: kid,
+			VerificationKey: tenancy.VerificationKey{Algorithm: custody.Algorithm(kid), Key: key.Public()}})
 	}
 	w.tokens = &Tokens{Address: address, Now: func() time.Time { return w.now }}
 	return w

@@ -83,7 +83,11 @@ func (p *platform) verified(t *testing.T, master Tenant, d Deletion) Receipt {
 	t.Helper()
 	keys, err := NewKeyring(p.db, p.clock.now).Of(t.Context(), master)
 	check(t, err)
-	says, _, err := VerifyReceipt(d.Receipt, keys.Public)
+	known := map[string]VerificationKey{}
+	for _, k := range keys.Public {
+		known[k.KID] = k.VerificationKey
+	}
+	says, _, err := VerifyReceipt(d.Receipt, known)
 	check(t, err)
 	return says
 }

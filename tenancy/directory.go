@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
@@ -63,8 +65,9 @@ type record struct {
 
 // life is shared by all records of one tenant, under whichever name they were found, and ends them all at once.
 type life struct {
-	stamp int64
-	over  atomic.Bool
+	stamp  int64
+	over   atomic.Bool
+	newest *record // under the directory's mutex: tenants have several names, and one record does for all
 }
 
 // name is one way to say a tenant. The kind keeps a slug from being found as a host.
@@ -234,10 +237,22 @@ func (d *Directory) load(ctx context.Context, n name, load func(context.Context,
 			l = &life{stamp: d.lifetimes}
 			d.lives.Add(t.ID, l)
 		}
-		if !d.deafTo(t) { // else nobody would tell us when what is remembered for the stamp is over
+		deaf := d.deafTo(t)
+		if !deaf { // else nobody would tell us when what is remembered for the stamp is over
 			t.stamp = l.stamp
 		}
-		d.names.Add(n, &record{tenant: t, read: d.now(), life: l})
+		// While we are deaf a record is good for a time from when it was read, so it is a new one each time.
+		if deaf || l.newest == nil || !reflect.DeepEqual(l.newest.tenant, t) {
+			l.newest = &record{tenant: lean(t), read: d.now(), life: l}
+		}
+		d.names.Add(n, l.newest)
 	}
 	return t, err
+}
+
+// lean is a tenant of whose words those that many tenants have are in memory once.
+func lean(t Tenant) Tenant {
+	t.Locale, t.Region, t.Database = unique.Make(t.Locale).Value(), unique.Make(t.Region).Value(), unique.Make(t.Database).Value()
+	t.State, t.SigningAlgorithm = unique.Make(t.State).Value(), unique.Make(t.SigningAlgorithm).Value()
+	return t
 }

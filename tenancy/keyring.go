@@ -15,9 +15,9 @@ import (
 
 // Keys are a tenant's signing keys as the public may know them: those that are published, active or retiring.
 type Keys struct {
-	Active ActiveKey                  // zero between the revocation of a key and the making of the next; see Signer
-	Public map[string]VerificationKey // by kid, the active one included
-	JWKS   json.RawMessage            // RFC 7517 section 5
+	Active ActiveKey       // zero between the revocation of a key and the making of the next; see Signer
+	Public PublicKeys      // the active one included
+	JWKS   json.RawMessage // RFC 7517 section 5
 	// Algorithms are those of Public, the active key's first.
 	Algorithms []custody.Algorithm
 }
@@ -32,6 +32,25 @@ type ActiveKey struct {
 type VerificationKey struct {
 	Algorithm custody.Algorithm
 	Key       crypto.PublicKey
+}
+
+// PublicKeys are a tenant's, of which there are one to three. They are kept in memory for many tenants, and a map takes as much as eight.
+type PublicKeys []PublicKey
+
+// PublicKey is a VerificationKey and its name.
+type PublicKey struct {
+	KID string
+	VerificationKey
+}
+
+// ByKID is the key of that name.
+func (p PublicKeys) ByKID(kid string) (VerificationKey, bool) {
+	for _, k := range p {
+		if k.KID == kid {
+			return k.VerificationKey, true
+		}
+	}
+	return VerificationKey{}, false
 }
 
 // Signer is the key to sign with now. 503 while there is none: the active one was revoked while custody could not make
@@ -93,7 +112,7 @@ func (k *Keyring) read(ctx context.Context, t Tenant) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := &Keys{Public: map[string]VerificationKey{}}
+	keys := &Keys{}
 	set := struct {
 		Keys []json.RawMessage `json:"keys"`
 	}{[]json.RawMessage{}}
@@ -108,7 +127,7 @@ func (k *Keyring) read(ctx context.Context, t Tenant) (*Keys, error) {
 		if kid != s.KID || alg != s.Algorithm {
 			return nil, fmt.Errorf("tenancy: stored key %s of %s is filed under the wrong name", s.KID, t.ID)
 		}
-		keys.Public[kid] = VerificationKey{alg, public}
+		keys.Public = append(keys.Public, PublicKey{kid, VerificationKey{alg, public}})
 		set.Keys = append(set.Keys, json.RawMessage(s.JWK))
 		if s.State == KeyActive {
 			keys.Active = ActiveKey{kid, custody.SigningKey{Version: s.Version, Algorithm: alg}}

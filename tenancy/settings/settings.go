@@ -8,6 +8,7 @@ package settings
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -183,24 +184,42 @@ func badAudience(a string) bool {
 
 // Store keeps settings in the tenant's schema.
 type Store struct {
-	db  *tenancy.DB
-	now func() time.Time
-	*tenancy.PerTenant[Settings]
+	db    *tenancy.DB
+	now   func() time.Time
+	known *tenancy.PerTenant[*Settings]
 }
 
 // NewStore makes a Store.
 func NewStore(db *tenancy.DB, now func() time.Time) *Store {
 	s := &Store{db: db, now: now}
-	s.PerTenant = tenancy.NewPerTenant(s.remembered)
+	s.known = tenancy.NewPerTenant(s.remembered)
 	return s
 }
 
+// Of is a tenant's settings from memory, without the logo. They are shared: what they point to must not be changed.
+func (s *Store) Of(ctx context.Context, t tenancy.Tenant) (Settings, error) {
+	found, err := s.known.Of(ctx, t)
+	if err != nil {
+		return Settings{}, err
+	}
+	return *found, nil
+}
+
+// undecided is what most tenants have in memory together: those that have decided nothing.
+var undecided = Default()
+
 // remembered is Read for what is kept in memory, for many tenants: without the logo, which is longer than all the rest and
 // wanted by pages alone.
-func (s *Store) remembered(ctx context.Context, t tenancy.Tenant) (Settings, error) {
+func (s *Store) remembered(ctx context.Context, t tenancy.Tenant) (*Settings, error) {
 	found, err := s.Read(ctx, t)
+	if err != nil {
+		return nil, err
+	}
 	found.Branding.Logo = nil
-	return found, err
+	if reflect.DeepEqual(found, undecided) {
+		return &undecided, nil
+	}
+	return &found, nil
 }
 
 // Read is a tenant's settings as the database has them now.
