@@ -57,10 +57,11 @@ var (
 	ErrOtherSigner = errors.New("is not signed by the key that you named")
 	ErrOtherKeys   = errors.New("comes from other keys than there are here")
 	ErrSameKeys    = errors.New("comes from the keys that are here")
+	ErrHere        = errors.New("holds a tenant whose id is taken here")
 )
 
 // Import takes a tenant in. read opens the bundle, unsealed; it is called twice. Errors: those of OpenBundle; ErrOtherSigner, ErrOtherKeys,
-// ErrSameKeys; 409 slug_taken; 409 tenant_exists; 503 capacity_exhausted; 503.
+// ErrSameKeys, ErrHere; 409 slug_taken; 503 capacity_exhausted; 503.
 func (b *Bundles) Import(ctx context.Context, by Actor, read func() (io.ReadCloser, error), o ImportOptions) (Imported, error) {
 	from, err := OpenBundle(read)
 	if err != nil {

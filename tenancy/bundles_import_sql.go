@@ -19,10 +19,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy/relocation"
 )
 
-func tenantExists(says string) error {
-	return problem.New(problem.KindConflict, "tenant_exists", says)
-}
-
 // reserve writes the record of a tenant that comes in, or finds the one that an interrupted run of the same import has written. Nobody
 // else takes it up: it is younger than whatever is looked for.
 func (a *arrival) reserve(ctx context.Context) error {
@@ -64,7 +60,7 @@ func (a *arrival) reserve(ctx context.Context) error {
 	})
 }
 
-// reserved finds what an earlier run has left. Errors: 409 tenant_exists.
+// reserved finds what an earlier run has left. Errors: ErrHere.
 func (a *arrival) reserved(ctx context.Context, tx provisionTx) (there bool, err error) {
 	var state, mark string
 	var deleted bool
@@ -72,7 +68,7 @@ func (a *arrival) reserved(ctx context.Context, tx provisionTx) (there bool, err
 		return false, err
 	}
 	if deleted {
-		return false, tenantExists("This tenant was deleted here, and its id is never used again.")
+		return false, fmt.Errorf("%w: it was deleted, and an id is never used again", ErrHere)
 	}
 	err = tx.QueryRow(ctx, `select t.state, coalesce(t.blueprint, ''), t.database,
 			coalesce((select d.domain from domains d where d.tenant_id = t.id and d.is_primary), '')
@@ -83,9 +79,9 @@ func (a *arrival) reserved(ctx context.Context, tx provisionTx) (there bool, err
 	case err != nil:
 		return false, err
 	case state != "provisioning":
-		return false, tenantExists("This tenant lives here already.")
+		return false, fmt.Errorf("%w: it lives here already", ErrHere)
 	case mark != a.mark():
-		return false, tenantExists("Another import of this tenant was begun and not ended. Go on with that one, or discard it.")
+		return false, fmt.Errorf("%w: another import of it was begun and not ended; go on with that one, or discard it", ErrHere)
 	}
 	return true, nil
 }

@@ -19,8 +19,8 @@ type turn struct {
 	err  error
 }
 
-// choose is which of the idle connections, the longest idle first, is best for a namespace: the last one that knows it, else the
-// last one that was there before, whose backend has its catalog, and else the one that has been at the fewest, so that
+// choose is which of the idle connections, the longest idle first, is best for a namespace: the last one that knows it, else of
+// those that were there before, whose backends have its catalog, the one that has been at the fewest, and else of all. So
 // tenants are divided among connections. One that has been at less than half as many as the one that was there takes its
 // tenants over, until they are even: it was opened later. It is -1 if there is none.
 func choose(idle []*conn, namespace string) int {
@@ -29,7 +29,7 @@ func choose(idle []*conn, namespace string) int {
 		if c.knows(namespace) {
 			return i
 		}
-		if there < 0 && c.wear.has(namespace) {
+		if c.wear.has(namespace) && (there < 0 || c.wear.tenants() < idle[there].wear.tenants()) {
 			there = i
 		}
 		if fewest < 0 || c.wear.tenants() <= idle[fewest].wear.tenants() {

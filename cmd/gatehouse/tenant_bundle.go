@@ -153,7 +153,7 @@ func ofBundle(err error) error {
 	case errors.Is(err, tenancy.ErrSameKeys):
 		return fmt.Errorf("%w: were the tenant deleted where it comes from, they would be destroyed. Say --keep-keys if that installation is gone", err)
 	}
-	for _, of := range []error{bundle.ErrNotBundle, bundle.ErrCutOff, bundle.ErrMalformed, bundle.ErrAltered, tenancy.ErrOtherSigner} {
+	for _, of := range []error{bundle.ErrNotBundle, bundle.ErrCutOff, bundle.ErrMalformed, bundle.ErrAltered, tenancy.ErrOtherSigner, tenancy.ErrHere} {
 		if errors.Is(err, of) {
 			return err
 		}
