@@ -22,6 +22,8 @@ type (
 	apiKeyKind  struct{}
 	domainKind  struct{}
 	factorKind  struct{}
+	policyKind  struct{}
+	ruleKind    struct{}
 )
 
 // The identifiers of the service.
@@ -32,6 +34,8 @@ type (
 	APIKey  = Of[apiKeyKind]
 	Domain  = Of[domainKind]
 	Factor  = Of[factorKind]
+	Policy  = Of[policyKind]
+	Rule    = Of[ruleKind]
 )
 
 // ErrMalformed is returned by Parse for anything but the canonical text form.
@@ -51,6 +55,8 @@ func NewSession() Session { return New[sessionKind]() }
 func NewAPIKey() APIKey   { return New[apiKeyKind]() }
 func NewDomain() Domain   { return New[domainKind]() }
 func NewFactor() Factor   { return New[factorKind]() }
+func NewPolicy() Policy   { return New[policyKind]() }
+func NewRule() Rule       { return New[ruleKind]() }
 
 // Parse reads the canonical text form: lower-case hex in groups of 8-4-4-4-12.
 func Parse[Kind any](s string) (Of[Kind], error) {
@@ -68,6 +74,8 @@ func ParseSession(s string) (Session, error) { return Parse[sessionKind](s) }
 func ParseAPIKey(s string) (APIKey, error)   { return Parse[apiKeyKind](s) }
 func ParseDomain(s string) (Domain, error)   { return Parse[domainKind](s) }
 func ParseFactor(s string) (Factor, error)   { return Parse[factorKind](s) }
+func ParsePolicy(s string) (Policy, error)   { return Parse[policyKind](s) }
+func ParseRule(s string) (Rule, error)       { return Parse[ruleKind](s) }
 
 // String is the canonical text form.
 func (i Of[Kind]) String() string { return uuid.UUID(i).String() }

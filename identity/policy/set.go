@@ -1,0 +1,98 @@
+package policy
+
+import (
+	"iter"
+	"strconv"
+
+	"github.com/cedar-policy/cedar-go"
+	"github.com/cedar-policy/cedar-go/types"
+	cedarast "github.com/cedar-policy/cedar-go/x/exp/ast"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+// Named is a rule with the names it has where it is kept.
+type Named struct {
+	Policy id.Policy
+	ID     id.Rule
+	Rule   Rule
+	Shadow bool // is only watched: what it would have decided is said and not done
+}
+
+// Set is the rules of a tenant. It does not change and may be asked by many at once.
+type Set struct {
+	rules  []Named
+	byAct  map[Action][]int // of those that are enforced: which can have a say, in their order
+	shadow map[Action][]int // likewise with those that are watched
+	asks   facts
+}
+
+// Compile makes a Set of rules, in the order in which their notices are told.
+func Compile(rules []Named) *Set {
+	s := &Set{rules: rules, byAct: map[Action][]int{}, shadow: map[Action][]int{}}
+	watched := false
+	for i, r := range rules {
+		s.asks.standing = s.asks.standing || r.Rule.asks.standing
+		watched = watched || r.Shadow
+		for _, a := range Actions {
+			if !speaksOf(r.Rule, a) {
+				continue
+			}
+			s.shadow[a] = append(s.shadow[a], i)
+			if !r.Shadow {
+				s.byAct[a] = append(s.byAct[a], i)
+			}
+		}
+	}
+	if !watched {
+		s.shadow = nil
+	}
+	return s
+}
+
+// Len is how many rules there are.
+func (s *Set) Len() int { return len(s.rules) }
+
+// Asks reports whether a rule asks for a user's [Standing].
+func (s *Set) Asks() bool { return s.asks.standing }
+
+// speaksOf reports whether the scope of a rule can match an action. There are no groups of actions.
+func speaksOf(r Rule, a Action) bool {
+	is := func(uid types.EntityUID) bool { return uid.Type == actionType && string(uid.ID) == string(a) }
+	switch scope := r.compiled.AST().Action.(type) {
+	case cedarast.ScopeTypeEq:
+		return is(scope.Entity)
+	case cedarast.ScopeTypeIn:
+		return is(scope.Entity)
+	case cedarast.ScopeTypeInSet:
+		for _, uid := range scope.Entities {
+			if is(uid) {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// some is a part of a set's rules as Cedar goes through them. A rule's name there is its place in the set.
+type some struct {
+	of *Set
+	at []int
+}
+
+// All goes through them in their order.
+func (s some) All() iter.Seq2[cedar.PolicyID, *cedar.Policy] {
+	return func(yield func(cedar.PolicyID, *cedar.Policy) bool) {
+		for _, i := range s.at {
+			if !yield(cedar.PolicyID(strconv.Itoa(i)), s.of.rules[i].Rule.compiled) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Set) named(p cedar.PolicyID) Named {
+	i, _ := strconv.Atoi(string(p)) // ours, see All
+	return s.rules[i]
+}
