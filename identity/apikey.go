@@ -50,13 +50,13 @@ func generateAPIKey(t tenancy.Tenant, n NewAPIKey, by id.User, now time.Time) (A
 		CreatedAt: now.UTC().Truncate(time.Microsecond), ExpiresAt: n.ExpiresAt, hash: hashSecret(raw)}, raw
 }
 
-// Create makes a key. A user must have signed in lately, and a key can only make keys that may no more than itself.
-// Errors: 403 reauthentication_required, 403 forbidden.
+// Create makes a key. A user must have signed in lately and be an administrator through and through: whoever a rule lets make
+// keys would else make one that may more. A key can only make keys that may no more than itself. Errors: 403 reauthentication_required, 403 forbidden.
 func (s *APIKeys) Create(ctx context.Context, by Caller, op tenancy.Operation, n NewAPIKey, render func(APIKey, string) any) (json.RawMessage, error) {
 	if err := by.Fresh(s.Now()); err != nil {
 		return nil, err
 	}
-	if by.Key != nil && !contains(by.Key.Scopes, n.Scopes) {
+	if by.Key != nil && !contains(by.Key.Scopes, n.Scopes) || by.Key == nil && !by.administers() {
 		return nil, problem.Forbidden()
 	}
 	return s.Repeat.Create(ctx, by.Tenant, op, func(context.Context) (any, func(context.Context, tenancy.Tx) error, error) {

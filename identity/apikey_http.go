@@ -93,7 +93,7 @@ func (s *APIKeys) create(w http.ResponseWriter, r *http.Request, by Caller) erro
 	if err := req.allowed(by.Tenant); err != nil {
 		return err
 	}
-	op := by.operation("POST /v1/api-keys", key, req)
+	op := by.Operation("POST /v1/api-keys", key, req)
 	body, err := s.Create(r.Context(), by, op, req.key, func(k APIKey, raw string) any { return renderAPIKey(k, raw) })
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ type Caller struct {
 	User    *User
 	Session *Session // of User
 	Key     *APIKey
+	From    Client
 
 	credentialVersion int // of User
 }
@@ -73,23 +74,32 @@ func (c *Callers) apiKey(ctx context.Context, t tenancy.Tenant, key string) (Cal
 	return caller, nil
 }
 
-// may reports whether the caller may do what the scope names: an administrator may do everything in the tenant, a key
-// what it carries.
-func (c Caller) may(s Scope) bool {
-	if c.Key != nil {
-		return contains(c.Key.Scopes, []Scope{s})
+// may asks whether the caller may do an operation of a scope: a key may what it carries, a user what the tenant's rules
+// permit, which by default is everything to an administrator. Errors: 403 forbidden, 403 policy_denied.
+func (c Caller) may(ctx context.Context, j *Judge, operation string, s Scope) error {
+	if c.Key == nil {
+		return j.mayCall(ctx, c, operation, s)
 	}
-	return contains(c.User.Roles, []Role{RoleAdmin})
+	if !contains(c.Key.Scopes, []Scope{s}) {
+		return problem.Forbidden()
+	}
+	return nil
 }
+
+// administers reports whether the caller is a user with every right.
+func (c Caller) administers() bool { return c.User != nil && contains(c.User.Roles, []Role{RoleAdmin}) }
 
 // mayTouch reports whether the caller may give these roles, or change somebody who has them: nobody reaches above
 // themselves. A key that could make administrators could have every right by signing in as one, so it must hold every
 // right already.
 func (c Caller) mayTouch(roles []Role) bool {
-	if c.Key != nil && contains(roles, []Role{RoleAdmin}) {
+	switch {
+	case !contains(roles, []Role{RoleAdmin}):
+		return true
+	case c.Key != nil:
 		return contains(c.Key.Scopes, scopesOf(c.Tenant.Master))
 	}
-	return true
+	return c.administers() // and not one whom a rule lets administer some things
 }
 
 // admitted is the caller as tenancy knows one.
@@ -109,9 +119,9 @@ func (c Caller) Actor() audit.Actor {
 	}
 }
 
-// operation names a creating call, to be repeated for this caller alone: the answer may hold a secret that is shown once,
+// Operation names a creating call, to be repeated for this caller alone: the answer may hold a secret that is shown once,
 // and another caller of the tenant who guesses the Idempotency-Key must not be shown it.
-func (c Caller) operation(name, key string, request any) tenancy.Operation {
+func (c Caller) Operation(name, key string, request any) tenancy.Operation {
 	return tenancy.Operation{Name: name, By: c.admitted().Caller, Key: key, Request: request}
 }
 

@@ -11,8 +11,12 @@ import (
 
 // Factors decides what a login owes after the proofs it has. mfa satisfies it.
 type Factors interface {
-	// Owed is what the user still has to prove, or nil. A debt is recorded before it is told, bound to the proof.
-	Owed(ctx context.Context, t tenancy.Tenant, u User, p Proof) (*Debt, error)
+	// Owed is what the user still has to prove, or nil. A debt is recorded before it is told, bound to the proof. enrol tells
+	// whether the user may set up a kind of factor.
+	Owed(ctx context.Context, t tenancy.Tenant, u User, p Proof, enrol func(method string) bool) (*Debt, error)
+	// Raised is what the user can prove or, having none, enrol so that the rules permit the login: a debt as of Owed, or nil
+	// where nothing helps. with tells whether a proof would help.
+	Raised(ctx context.Context, t tenancy.Tenant, u User, p Proof, with func(amr ...string) bool, enrol func(method string) bool) (*Debt, error)
 	// Enough reports whether a session with this proof may go on: whether the tenant, as it decides now, demands no more of
 	// the user. Nothing is recorded.
 	Enough(ctx context.Context, t tenancy.Tenant, u User, p Proof) (bool, error)
@@ -56,5 +60,5 @@ func (p Proof) With(amr ...string) Proof {
 
 // Proof is what the caller's session has proved, for a step-up to add to.
 func (c Caller) Proof() Proof {
-	return Proof{User: c.User.ID, AMR: c.Session.AMR, AuthTime: c.Session.AuthTime, CredentialVersion: c.credentialVersion, Session: c.Session.ID}
+	return Proof{User: c.User.ID, AMR: c.Session.AMR, AuthTime: c.Session.AuthTime, CredentialVersion: c.credentialVersion, Session: c.Session.ID, Client: c.From}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity/policy"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -25,7 +26,8 @@ type Grant struct {
 	Expires        time.Time
 	RefreshToken   string
 	RefreshExpires time.Time
-	SetupRequired  bool // the user has to set up a second factor, and is in the days of grace
+	SetupRequired  bool     // the user has to set up a second factor, and is in the days of grace
+	Notices        []string // what the rules that permitted it have to say
 }
 
 // complete is the one way to a token: every login ends here, whatever it was proved by.
@@ -34,8 +36,16 @@ func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, h Holder, p Pro
 	if err := l.serving(ctx, t); err != nil {
 		return Outcome{}, err
 	}
+	m, err := l.Judge.open(ctx, t, l.Judge.question(t, p.action(), a.User, p.AMR, p.Client))
+	if err != nil {
+		return Outcome{}, err
+	}
+	v := m.decide()
+	if !v.Permitted {
+		return l.denied(ctx, t, a.User, p, m, v)
+	}
 	if !p.Complete() {
-		debt, err := l.Factors.Owed(ctx, t, a.User, p)
+		debt, err := l.Factors.Owed(ctx, t, a.User, p, m.permitsEnrolling)
 		if err != nil || debt != nil {
 			return Outcome{Debt: debt}, err
 		}
@@ -48,9 +58,34 @@ func (l *Logins) complete(ctx context.Context, t tenancy.Tenant, h Holder, p Pro
 	if h.ends != nil {
 		s.ID, s.Expires = p.Session, *h.ends
 	}
-	return l.issue(ctx, t, a.User, s, set.Tokens, func(ctx context.Context, s *Session) error {
-		return l.keep(ctx, t, s, a, p, set.Sessions.MaxPerUser)
+	o, err := l.issue(ctx, t, a.User, s, set.Tokens, func(ctx context.Context, s *Session) error {
+		return l.keep(ctx, t, s, a, p, set.Sessions.MaxPerUser, v)
 	})
+	if err == nil {
+		o.Grant.Notices, err = l.Judge.notices(ctx, t, a.User.ID, v)
+	}
+	return o, err
+}
+
+// action is what a proof is brought for.
+func (p Proof) action() policy.Action {
+	if p.Session.IsZero() {
+		return policy.Login
+	}
+	return policy.StepUp
+}
+
+// denied is what comes of a login that the rules deny: where they would permit it with a second factor that the user has or
+// can set up, that is owed, and else the answer is no. What was proved then is put to the rules again, so that asking
+// for it opens nothing by itself.
+func (l *Logins) denied(ctx context.Context, t tenancy.Tenant, u User, p Proof, m matter, v policy.Verdict) (Outcome, error) {
+	if !p.Complete() {
+		debt, err := l.Factors.Raised(ctx, t, u, p, m.permitsWith, m.permitsEnrolling)
+		if err != nil || debt != nil {
+			return Outcome{Debt: debt}, err
+		}
+	}
+	return Outcome{}, l.Judge.deny(ctx, t, u.ID, v, described(failedLogin(u.ID, policyDenied, l.Now()), p))
 }
 
 // serving refuses a tenant that was suspended or deleted since it was looked up, which may be before a password was hashed.
@@ -84,12 +119,12 @@ func (l *Logins) issue(ctx context.Context, t tenancy.Tenant, u User, s Session,
 	if err := keep(ctx, &s); err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Grant: &Grant{t, u.ID, token, expires, s.refreshToken(key, t), s.RefreshExpires, grace}}, nil
+	return Outcome{Grant: &Grant{t, u.ID, token, expires, s.refreshToken(key, t), s.RefreshExpires, grace, nil}}, nil
 }
 
 // keep writes the session of a login, or raises the one of a step-up. Errors: 401 invalid_credentials where the account was
 // suspended, deleted or given another password or factor, or the session ended, between the first proof and now.
-func (l *Logins) keep(ctx context.Context, t tenancy.Tenant, s *Session, a account, p Proof, most int) error {
+func (l *Logins) keep(ctx context.Context, t tenancy.Tenant, s *Session, a account, p Proof, most int, v policy.Verdict) error {
 	kept := false
 	err := l.DB.InBatch(ctx, t, func(b *tenancy.Batch) {
 		if p.Session.IsZero() {
@@ -97,7 +132,7 @@ func (l *Logins) keep(ctx context.Context, t tenancy.Tenant, s *Session, a accou
 		} else {
 			raiseSession(b, s, p, &kept)
 		}
-		queueSucceeded(ctx, b, t, *s, p)
+		queueSucceeded(ctx, b, t, *s, p, v)
 	})
 	if err == nil && !kept {
 		err = l.refuse(ctx, t, p.User, accountChanged)

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/gorilla/mux"
+
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -16,13 +18,14 @@ type CallerHandler func(w http.ResponseWriter, r *http.Request, by Caller) error
 type Guard struct {
 	Front   tenancy.Front
 	Callers *Callers
+	Judge   *Judge
 }
 
 var _ tenancy.Guard = (*Guard)(nil)
 
 // User admits signed-in users. An API key is nobody in particular and is refused like no credential.
 func (g *Guard) User(h CallerHandler) rest.Handler {
-	return g.admit(func(c Caller) error {
+	return g.admit(func(_ *http.Request, c Caller) error {
 		if c.User == nil {
 			return problem.Unauthenticated()
 		}
@@ -30,14 +33,21 @@ func (g *Guard) User(h CallerHandler) rest.Handler {
 	}, h)
 }
 
-// Admin admits the tenant's administrators and its keys that carry the scope.
+// Admin admits the tenant's keys that carry the scope and the users whom its rules let do this operation: by default its
+// administrators.
 func (g *Guard) Admin(s Scope, h CallerHandler) rest.Handler {
-	return g.admit(func(c Caller) error {
-		if !c.may(s) {
-			return problem.Forbidden()
+	return g.admit(func(r *http.Request, c Caller) error { return c.may(r.Context(), g.Judge, operationOf(r), s) }, h)
+}
+
+// operationOf names an operation as rules do: method and path template.
+func operationOf(r *http.Request) string {
+	path := r.URL.Path
+	if route := mux.CurrentRoute(r); route != nil {
+		if template, err := route.GetPathTemplate(); err == nil {
+			path = template
 		}
-		return nil
-	}, h)
+	}
+	return r.Method + " " + path
 }
 
 // Streaming is Admin for an operation whose body is longer than anybody may wait for.
@@ -56,8 +66,9 @@ func (g *Guard) Still(r *http.Request, s Scope) error {
 		return err
 	}
 	caller, err := g.Callers.Prove(r.Context(), t, offered)
-	if err == nil && !caller.may(s) {
-		err = problem.Forbidden()
+	if err == nil {
+		caller.From = ClientOf(r)
+		err = caller.may(r.Context(), g.Judge, operationOf(r), s)
 	}
 	return err
 }
@@ -69,15 +80,15 @@ func (g *Guard) Require(scope string, h tenancy.Handler) rest.Handler {
 
 // Platform admits only callers of the platform tenant: its administrators, and its keys that carry the scope.
 func (g *Guard) Platform(scope string, h tenancy.Handler) rest.Handler {
-	return g.admit(func(c Caller) error {
-		if !c.Tenant.Master || !c.may(Scope(scope)) {
+	return g.admit(func(r *http.Request, c Caller) error {
+		if !c.Tenant.Master {
 			return problem.Forbidden()
 		}
-		return nil
+		return c.may(r.Context(), g.Judge, operationOf(r), Scope(scope))
 	}, func(w http.ResponseWriter, r *http.Request, by Caller) error { return h(w, r, by.admitted()) })
 }
 
-func (g *Guard) admit(allow func(Caller) error, h CallerHandler) rest.Handler {
+func (g *Guard) admit(allow func(*http.Request, Caller) error, h CallerHandler) rest.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		rest.Hold(r)
 		t, err := g.Front.Tenant(r)
@@ -94,7 +105,8 @@ func (g *Guard) admit(allow func(Caller) error, h CallerHandler) rest.Handler {
 			return err
 		}
 		rest.AddLogAttrs(r.Context(), caller.logAttr())
-		if err := allow(caller); err != nil {
+		caller.From = ClientOf(r)
+		if err := allow(r, caller); err != nil {
 			return err
 		}
 		return h(w, r, caller)

@@ -52,6 +52,7 @@ type LoginsOptions struct {
 	Sealing   tenancy.SealingKeys
 	Tokens    *Tokens
 	Factors   Factors
+	Judge     *Judge
 	Throttle  *guessing.Throttle
 	Patience  time.Duration // bounds a login with all its waits, for Postgres, for the gate and for custody
 	Now       func() time.Time

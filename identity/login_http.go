@@ -56,6 +56,7 @@ type grantBody struct {
 	SetupRequired  bool      `json:"mfa_setup_required,omitempty"`
 	BackupCodes    []string  `json:"backup_codes,omitempty"`
 	CodesLeft      *int      `json:"backup_codes_remaining,omitempty"`
+	Notices        []string  `json:"notices,omitempty"`
 }
 
 // debtBody is the challenge answer or, with other first members, the enrolment answer.
@@ -73,7 +74,7 @@ func (o Outcome) Render(codes []string, left *int) any {
 		return debtBody{!o.Debt.Enrolment, o.Debt.Enrolment, o.Debt.Challenge, o.Debt.Methods}
 	}
 	g := o.Grant
-	return grantBody{g.AccessToken, g.Expires, g.RefreshToken, g.RefreshExpires.UTC().Truncate(time.Second), g.Tenant.ID, g.SetupRequired, codes, left}
+	return grantBody{g.AccessToken, g.Expires, g.RefreshToken, g.RefreshExpires.UTC().Truncate(time.Second), g.Tenant.ID, g.SetupRequired, codes, left, g.Notices}
 }
 
 func (l *Logins) login(w http.ResponseWriter, r *http.Request, f tenancy.Front) error {

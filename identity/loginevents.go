@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/identity/guessing"
+	"github.com/gatehouse-id/gatehouse/identity/policy"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -12,7 +13,7 @@ import (
 )
 
 // refusal is why a login is refused, for those who may read the tenant's audit log. The client is told one thing for all
-// of them but the last, which only comes after the right password.
+// of them but the last two, which only come after the right password.
 type refusal string
 
 const (
@@ -24,6 +25,7 @@ const (
 	foreignUser      refusal = "not_local"
 	accountChanged   refusal = "account_changed" // while the login was under way
 	emailNotVerified refusal = "email_not_verified"
+	policyDenied     refusal = "policy_denied" // the tenant's rules deny it
 )
 
 // refusal is asked after all the work is done, whatever the reason.
@@ -81,11 +83,22 @@ func failedLogin(u id.User, why refusal, at time.Time) audit.Event {
 }
 
 // queueSucceeded records a login or a step-up, if it has become one: the session stands as this batch wrote it.
-func queueSucceeded(ctx context.Context, b *tenancy.Batch, t tenancy.Tenant, s Session, p Proof) {
+func queueSucceeded(ctx context.Context, b *tenancy.Batch, t tenancy.Tenant, s Session, p Proof, v policy.Verdict) {
 	e := audit.Event{Action: "login.succeeded", Actor: audit.Actor{Type: audit.ByUser, ID: s.User.String()}, At: s.Created}
 	if !p.Session.IsZero() {
 		e.Action = "session.stepped_up"
 	}
-	e = e.User(s.User).With("amr", s.AMR).With("acr", s.ACR).With("session", s.ID)
-	audit.QueueIf(ctx, b, t, e, `exists (select from sessions where id = $9 and user_id = $10 and auth_time = $11)`, s.ID, s.User, s.AuthTime)
+	e = described(e.User(s.User), p).With("acr", s.ACR).With("session", s.ID)
+	const became = `exists (select from sessions where id = $9 and user_id = $10 and auth_time = $11)`
+	audit.QueueIf(ctx, b, t, e, became, s.ID, s.User, s.AuthTime)
+	if v.WouldDeny != nil {
+		w := audit.Event{Action: "policy.would_have_denied", Actor: e.Actor, At: e.At}.User(s.User)
+		audit.QueueIf(ctx, b, t, w.With("action", string(p.action())).With("rules", ruleIDs(v.WouldDeny)), became, s.ID, s.User, s.AuthTime)
+	}
+}
+
+// described says of a login what rules can be rehearsed on later (see policyadmin).
+func described(e audit.Event, p Proof) audit.Event {
+	return e.With("amr", p.AMR).With("method", signInMethod(p.AMR)).With("agent", policy.AgentFamily(p.Client.UserAgent)).
+		With("device", deviceOf(p.User, p.Client.UserAgent))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity/policy"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/audit"
@@ -21,8 +22,9 @@ func errRefresh() error { return problem.InvalidToken(problem.KindUnauthenticate
 // used later than that, or one from earlier in the line, ends the session: somebody has a copy.
 //
 // Errors: 401 invalid_token for a token that is unknown, spent, expired or of a session that has ended, of a user who may
-// not sign in now, or whose login would owe more today; 403 tenant_suspended; 503.
-func (l *Logins) Refresh(ctx context.Context, t tenancy.Tenant, text string) (Outcome, error) {
+// not sign in now, or whose login would owe more today; 403 policy_denied, which leaves the token good for when the rules
+// permit it; 403 tenant_suspended; 503.
+func (l *Logins) Refresh(ctx context.Context, t tenancy.Tenant, text string, c Client) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
 	token, ok := parseRefreshToken(t, text)
@@ -52,7 +54,7 @@ func (l *Logins) Refresh(ctx context.Context, t tenancy.Tenant, text string) (Ou
 	case !s.answers(token, now):
 		return Outcome{}, l.endReused(ctx, t, s, now)
 	}
-	if err := l.maySignInStill(ctx, t, a, s); err != nil {
+	if err := l.maySignInStill(ctx, t, a, s, c); err != nil {
 		return Outcome{}, err
 	}
 	return l.issue(ctx, t, a.User, s.renewed(token, now, set.Tokens), set.Tokens, func(ctx context.Context, next *Session) error {
@@ -82,8 +84,8 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // maySignInStill holds the session's user against what a login asks: the state of the account, and the factors that the
-// tenant demands by now.
-func (l *Logins) maySignInStill(ctx context.Context, t tenancy.Tenant, a account, s Session) error {
+// tenant demands by now, and its rules.
+func (l *Logins) maySignInStill(ctx context.Context, t tenancy.Tenant, a account, s Session, c Client) error {
 	if !a.User.Active || !a.User.EmailVerified {
 		return errRefresh()
 	}
@@ -91,7 +93,10 @@ func (l *Logins) maySignInStill(ctx context.Context, t tenancy.Tenant, a account
 	if err == nil && !enough {
 		err = errRefresh()
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return l.Judge.may(ctx, t, l.Judge.question(t, policy.Refresh, a.User, s.AMR, c))
 }
 
 // rotate spends the token before next. Where another request with the same token was faster, next is what it made, and this

@@ -38,7 +38,7 @@ func (l *Logins) refresh(w http.ResponseWriter, r *http.Request, f tenancy.Front
 		return err
 	}
 	rest.AddLogAttrs(r.Context(), slog.String("tenant", t.ID.String()))
-	o, err := l.Refresh(r.Context(), t, req.RefreshToken)
+	o, err := l.Refresh(r.Context(), t, req.RefreshToken, ClientOf(r))
 	if problem.Is(err, "invalid_token") {
 		err = cmp.Or(l.Throttle.WrongRefresh(r.Context(), t, rest.ClientIP(r.Context())), err)
 	}

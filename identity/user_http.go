@@ -99,7 +99,7 @@ func (s *Users) create(w http.ResponseWriter, r *http.Request, by Caller) error 
 	if req.EmailVerified != nil && by.Key == nil {
 		return problem.Field("email_verified", "can be set with an API key only")
 	}
-	op := by.operation("POST /v1/users", key, req)
+	op := by.Operation("POST /v1/users", key, req)
 	body, err := s.Create(r.Context(), by, op, req.user, func(u User) any { return renderUser(u) })
 	if err != nil {
 		return err

@@ -90,12 +90,17 @@ func (d *Desk) finish(ctx context.Context, t tenancy.Tenant, a attempt, from ide
 	return o, err
 }
 
-// StepUp asks a signed-in user for a second factor, to raise the session they have. Errors: 409 no_factor.
+// StepUp asks a signed-in user for a second factor, to raise the session they have. Errors: 409 no_factor, 403
+// policy_denied.
 func (f *Factors) StepUp(ctx context.Context, by identity.Caller) (*identity.Debt, error) {
 	if len(by.User.Factors) == 0 {
 		return nil, errNoFactor()
 	}
-	return f.owe(ctx, by.Tenant, challenge{purpose: purposeStepUp, methods: ordered(by.User.Factors), proof: by.Proof()})
+	methods, err := f.Judge.StepUps(ctx, by, ordered(by.User.Factors), proves)
+	if err != nil {
+		return nil, err
+	}
+	return f.owe(ctx, by.Tenant, challenge{purpose: purposeStepUp, methods: methods, proof: by.Proof()})
 }
 
 // BeginEnrollment makes a TOTP secret for whoever owes the enrolment of a first factor. Errors: 401 challenge_expired,
@@ -162,7 +167,7 @@ func (f *Factors) EnrollTOTP(ctx context.Context, by identity.Caller) (totpEnrol
 	if err := by.Fresh(f.Now()); err != nil {
 		return totpEnrolment{}, err
 	}
-	if err := f.enrollable(ctx, by.Tenant, TOTP); err != nil {
+	if err := f.mayEnroll(ctx, by, TOTP); err != nil {
 		return totpEnrolment{}, err
 	}
 	return f.newTOTP(ctx, by.Tenant, by.User.ID, hasNoTOTP)

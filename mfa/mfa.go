@@ -51,6 +51,7 @@ type Factors struct {
 type Options struct {
 	DB       *tenancy.DB
 	Settings *settings.Store
+	Judge    *identity.Judge
 	Keys     custody.Custodian
 	Sealing  tenancy.SealingKeys
 	Address  tenancy.Address
@@ -69,8 +70,8 @@ func New(o Options) *Factors {
 var _ identity.Factors = (*Factors)(nil)
 
 // Owed is what a login with this proof still owes. Whoever has a factor is asked for it; whoever has none and has to
-// have one enrols it now.
-func (f *Factors) Owed(ctx context.Context, t tenancy.Tenant, u identity.User, p identity.Proof) (*identity.Debt, error) {
+// have one enrols it now, of a kind that the tenant's rules let them. Errors: 403 policy_denied where that is none.
+func (f *Factors) Owed(ctx context.Context, t tenancy.Tenant, u identity.User, p identity.Proof, enrol func(method string) bool) (*identity.Debt, error) {
 	set, err := f.Settings.Of(ctx, t)
 	if err != nil || set.MFA.Demand == settings.Off {
 		return nil, err
@@ -79,9 +80,53 @@ func (f *Factors) Owed(ctx context.Context, t tenancy.Tenant, u identity.User, p
 		return f.owe(ctx, t, challenge{purpose: purposeLogin, methods: ordered(u.Factors), proof: p})
 	}
 	if demanded, grace := set.MFA.Demands(roleNames(u), u.CreatedAt, f.Now()); demanded && !grace {
-		return f.owe(ctx, t, challenge{purpose: purposeEnroll, methods: ordered(set.MFA.Methods), proof: p})
+		debt, err := f.oweAny(ctx, t, challenge{purpose: purposeEnroll, methods: keep(ordered(set.MFA.Methods), enrol), proof: p})
+		if err == nil && debt == nil {
+			err = problem.PolicyDenied()
+		}
+		return debt, err
 	}
 	return nil, nil
+}
+
+// Raised is a debt of what helps. Whoever has a factor is asked for one that does: to set up another one a password alone is
+// not enough.
+func (f *Factors) Raised(ctx context.Context, t tenancy.Tenant, u identity.User, p identity.Proof, with func(amr ...string) bool, enrol func(method string) bool) (*identity.Debt, error) {
+	helps := func(method string) bool {
+		return slices.ContainsFunc(proves(method), func(amr []string) bool { return with(amr...) })
+	}
+	if len(u.Factors) > 0 {
+		return f.oweAny(ctx, t, challenge{purpose: purposeLogin, methods: keep(ordered(u.Factors), helps), proof: p})
+	}
+	set, err := f.Settings.Of(ctx, t)
+	if err != nil || set.MFA.Demand == settings.Off {
+		return nil, err
+	}
+	may := func(method string) bool { return helps(method) && enrol(method) }
+	return f.oweAny(ctx, t, challenge{purpose: purposeEnroll, methods: keep(ordered(set.MFA.Methods), may), proof: p})
+}
+
+// oweAny is owe, or nothing where no method is left.
+func (f *Factors) oweAny(ctx context.Context, t tenancy.Tenant, c challenge) (*identity.Debt, error) {
+	if len(c.methods) == 0 {
+		return nil, nil
+	}
+	return f.owe(ctx, t, c)
+}
+
+func keep(methods []string, f func(string) bool) []string {
+	return slices.DeleteFunc(methods, func(m string) bool { return !f(m) })
+}
+
+// proves are the ways in which a proof by a factor of a kind can turn out (RFC 8176; see record.amr).
+func proves(method string) [][]string {
+	switch method {
+	case TOTP:
+		return [][]string{{"otp", "mfa"}}
+	case Passkey:
+		return [][]string{{"swk", "user", "mfa"}, {"hwk", "user", "mfa"}}
+	}
+	return [][]string{{"hwk", "mfa"}, {"hwk", "user", "mfa"}, {"swk", "mfa"}, {"swk", "user", "mfa"}}
 }
 
 // Enough reports whether a session with this proof may go on. A session that was begun with a password goes on after its
@@ -106,6 +151,14 @@ func (f *Factors) InGrace(ctx context.Context, t tenancy.Tenant, u identity.User
 	}
 	_, grace := set.MFA.Demands(roleNames(u), u.CreatedAt, f.Now())
 	return grace, nil
+}
+
+// mayEnroll refuses a method that the tenant does not let its users enrol, and that its rules do not let this one.
+func (f *Factors) mayEnroll(ctx context.Context, by identity.Caller, method string) error {
+	if err := f.enrollable(ctx, by.Tenant, method); err != nil {
+		return err
+	}
+	return f.Judge.MayEnroll(ctx, by, method)
 }
 
 // enrollable refuses a method that the tenant does not let its users enrol.

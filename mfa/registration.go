@@ -32,7 +32,7 @@ func (f *Factors) BeginRegistration(ctx context.Context, by identity.Caller, met
 	if err := by.Fresh(f.Now()); err != nil {
 		return o, err
 	}
-	if err := f.enrollable(ctx, by.Tenant, method); err != nil {
+	if err := f.mayEnroll(ctx, by, method); err != nil {
 		return o, err
 	}
 	c, o, err := f.newRegistration(ctx, by.Tenant, *by.User, method)
@@ -70,7 +70,7 @@ func (f *Factors) Registration(ctx context.Context, by identity.Caller, method, 
 	if err := by.Fresh(f.Now()); err != nil {
 		return nil, 0, err
 	}
-	if err := f.enrollable(ctx, by.Tenant, method); err != nil {
+	if err := f.mayEnroll(ctx, by, method); err != nil {
 		return nil, 0, err
 	}
 	hash := registrationHash(by.Session.ID)

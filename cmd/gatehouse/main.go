@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		SilenceErrors: true, // main prints the error, once
 		SilenceUsage:  true, // a database that is down is not a reason to explain the flags
 	}
-	root.AddCommand(serveCommand(p), devCommand(p), migrateCommand(p), platformCommand(p), tenantCommand(p), domainCommand(p), userCommand(p), keyCommand(p), passwordsCommand(p), auditCommand(p), doctorCommand(p))
+	root.AddCommand(serveCommand(p), devCommand(p), migrateCommand(p), platformCommand(p), tenantCommand(p), domainCommand(p), userCommand(p), policyCommand(p), keyCommand(p), passwordsCommand(p), auditCommand(p), doctorCommand(p))
 	for _, c := range root.Commands() {
 		refuseUnknown(c)
 	}

@@ -115,7 +115,7 @@ func TestWhatHappensToCodesIsRecordedOnceAndTold(t *testing.T) {
 		"challenge.failed by anonymous method=backup_code purpose=login reason=wrong_code",
 		"backup_code.used by user purpose=login remaining=9",
 		"challenge.failed by user method=totp purpose=step_up reason=wrong_code",
-		"session.stepped_up by user",
+		"session.stepped_up by user method=pwd",
 		"backup_codes.made by user",
 		"factor.removed by user method=totp",
 		"factors.reset by api_key methods=[]",

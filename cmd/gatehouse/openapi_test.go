@@ -327,7 +327,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	for name, part := range map[string]func(*testing.T, *testPlatform){
 		"every operation": d.everyOperation, "outage": d.outage, "a full fleet": d.full, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
 		"sessions": d.sessions, "guessing": d.guessing, "links": d.links,
-		"settings": d.decisions,
+		"settings": d.decisions, "policies": d.policies,
 		"mail":     d.mail,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
 		"audit log": d.auditLog, "import": d.imports, "signing keys": d.signingKeys,
@@ -360,6 +360,7 @@ func (d *description) everyOperation(t *testing.T, tp *testPlatform) {
 	suspend := request{method: "POST", path: "/v1/tenants/" + idle.id + "/suspend", key: tp.platformKey, body: map[string]any{"active": false}}
 	tp.do(t, suspend).want(t, 200, "")
 	token, _ := own.signIn(t)
+	fenced, platform := other.fenced(t), tp.platformTenant(t).fenced(t)
 
 	for _, o := range d.operations() {
 		try := func(why string, status int, code string, change func(*request)) {
@@ -418,6 +419,11 @@ func (d *description) everyOperation(t *testing.T, tp *testPlatform) {
 			}
 			without := slices.DeleteFunc(scopesOfTenants(), func(s string) bool { return s == scope })
 			try("without its scope", 403, "forbidden", func(rq *request) { rq.host, rq.key = host, only(without...) })
+			try("against a rule", 403, "policy_denied", func(rq *request) {
+				if rq.host, rq.bearer = other.host, fenced; o.Tags[0] == "platform" {
+					rq.host, rq.bearer = "", platform
+				}
+			})
 			rq := o.example()
 			rq.host, rq.key = host, only(scope)
 			if a := d.try(t, tp, rq); a.status == 403 {
@@ -433,6 +439,14 @@ func (d *description) everyOperation(t *testing.T, tp *testPlatform) {
 		a := tp.do(t, request{method: "PATCH", host: own.host, path: strings.ReplaceAll(path, "{id}", "1")}).want(t, 405, "method_not_allowed")
 		d.checkRefusal(t, a, item)
 	}
+}
+
+// fenced is the token of an administrator whom a rule lets administer nothing.
+func (tt testTenant) fenced(t *testing.T) (token string) {
+	t.Helper()
+	token, id := tt.signIn(t, "admin")
+	tt.decree(t, `forbid (principal == User::"`+id+`", action == Action::"call_api", resource);`)
+	return token
 }
 
 func scopesOfTenants() []string {

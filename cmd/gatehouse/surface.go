@@ -30,6 +30,7 @@ func (p *platform) handler(h *health) http.Handler {
 	p.factors.Mount(r, p.guard)
 
 	p.settings.Mount(r, p.guard)
+	p.policies.Mount(r, p.guard)
 	p.transfers.Mount(r, p.guard)
 	p.users.Mount(r, p.guard)
 	p.apiKeys.Mount(r, p.guard)

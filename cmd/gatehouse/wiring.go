@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/identity/guessing"
 	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/identity/policyadmin"
 	"github.com/gatehouse-id/gatehouse/identity/transfer"
 	"github.com/gatehouse-id/gatehouse/mfa"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -43,6 +44,7 @@ type platform struct {
 	rotator    *tenancy.Rotator
 	bundles    *tenancy.Bundles
 	settings   *tenantsettings.Store
+	policies   *policyadmin.Store
 	throttle   *guessing.Throttle
 	factors    *mfa.Factors
 	desk       *mfa.Desk
@@ -111,7 +113,9 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.settings = tenantsettings.NewStore(p.db, now)
 	hosts := tenancy.NewHosts(p.db)
 	sealing := tenancy.NewSealingKeys(p.custodian, now)
-	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Keys: p.custodian, Sealing: sealing, Address: c.Address,
+	p.policies = policyadmin.NewStore(policyadmin.StoreOptions{DB: p.db, Repeat: p.repeat, Now: now})
+	judge := &identity.Judge{DB: p.db, Policies: p.policies, Settings: p.settings, Now: now}
+	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Judge: judge, Keys: p.custodian, Sealing: sealing, Address: c.Address,
 		Hosts: hosts, Now: now, Log: log})
 	tokens := &identity.Tokens{Keyring: p.keyring, Signer: p.custodian, Address: c.Address, Now: now}
 	breaches, err := p.openBreaches()
@@ -122,10 +126,10 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	hasher := password.NewHasher(fairshare.NewGate(gate), password.DefaultParams).WithImports(imported)
 	p.throttle = guessing.NewThrottle(guessing.ThrottleOptions{DB: p.db, Keys: p.custodian, Now: now})
 	p.logins = identity.NewLogins(identity.LoginsOptions{DB: p.db, Directory: p.directory, Hasher: hasher, Keys: p.custodian, Sealing: sealing,
-		Settings: p.settings, Tokens: tokens, Factors: p.factors, Throttle: p.throttle, Patience: patience, Now: now, Log: log})
+		Settings: p.settings, Tokens: tokens, Factors: p.factors, Judge: judge, Throttle: p.throttle, Patience: patience, Now: now, Log: log})
 	p.sessions = &identity.Sessions{DB: p.db, Now: now}
 	p.desk = &mfa.Desk{Factors: p.factors, Logins: p.logins}
-	p.guard = &identity.Guard{Front: p.front, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
+	p.guard = &identity.Guard{Front: p.front, Judge: judge, Callers: &identity.Callers{DB: p.db, Tokens: tokens, Now: now}}
 	p.users = identity.NewUsers(identity.UsersOptions{DB: p.db, Repeat: p.repeat, Hasher: hasher, Keys: p.custodian,
 		Throttle: p.throttle, Settings: p.settings, Hosts: hosts, Breaches: breaches, Now: now})
 	p.transfers = transfer.New(transfer.Options{DB: p.db, Imported: imported, Now: now, Log: log})

@@ -61,6 +61,13 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 
 	"settings.changed": "the tenant decided otherwise; members says about what",
 
+	"policy.created":           "a policy was added; enabled, mode and rules say how it is",
+	"policy.updated":           "a policy or its rules were changed; enabled, mode and rules say how it is now",
+	"policy.deleted":           "a policy was taken away",
+	"policies.reset":           "an operator switched all policies off and the default policy on",
+	"policy.denied":            "the tenant's rules did not let a user do something; action says what, rules which decided, failure why one could not be evaluated",
+	"policy.would_have_denied": "rules that are only watched would have denied a login that went well; rules says which",
+
 	"mail.undeliverable": "a mail to a user was given up; kind says what it was about, reason why",
 
 	"domain.added":    "the tenant claimed a domain",

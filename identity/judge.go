@@ -1,0 +1,229 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/identity/policy"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
+)
+
+// Policies are the rules of tenants. identity/policyadmin keeps them.
+type Policies interface {
+	// Of is a tenant's rules from memory.
+	Of(ctx context.Context, t tenancy.Tenant) (*policy.Set, error)
+}
+
+// Judge asks a tenant's rules about what people do.
+type Judge struct {
+	DB       *tenancy.DB
+	Policies Policies
+	Settings *settings.Store
+	Now      func() time.Time
+}
+
+// matter is a question with the rules it is put to, so that it can be put again with more proved.
+type matter struct {
+	tenant tenancy.Tenant
+	set    *policy.Set
+	policy.Question
+}
+
+// question is what a user of the tenant wants to do, having proved amr.
+func (j *Judge) question(t tenancy.Tenant, a policy.Action, u User, amr []string, c Client) policy.Question {
+	return policy.Question{Tenant: t.ID, Slug: string(t.Slug), Action: a, Subject: u.subject(), Context: policy.Context{
+		IP: c.IP, Now: j.Now(), Method: signInMethod(amr), AMR: amr, UserAgent: c.UserAgent,
+	}}
+}
+
+func (u User) subject() policy.Subject {
+	roles := make([]string, len(u.Roles))
+	for i, r := range u.Roles {
+		roles[i] = string(r)
+	}
+	return policy.Subject{ID: u.ID, Email: string(u.Email), EmailVerified: u.EmailVerified, Owner: u.Owner, Roles: roles, Factors: u.Factors, Created: u.CreatedAt}
+}
+
+// signInMethod is what a session with this proof was begun with. A passkey alone has no password among its methods.
+func signInMethod(amr []string) string {
+	if slices.Contains(amr, "pwd") {
+		return "pwd"
+	}
+	return "passkey"
+}
+
+// open reads what the question needs besides: the rules, and how the user stands where a rule asks for it.
+func (j *Judge) open(ctx context.Context, t tenancy.Tenant, q policy.Question) (matter, error) {
+	set, err := j.Policies.Of(ctx, t)
+	if err != nil {
+		return matter{}, err
+	}
+	if set.Asks() {
+		device := deviceOf(q.Subject.ID, q.Context.UserAgent)
+		err = j.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readStanding(b, q.Subject.ID, device, q.Context.Now, &q.Context.Standing) })
+	}
+	return matter{t, set, q}, err
+}
+
+// decide puts the question to the rules.
+func (m matter) decide() policy.Verdict { return m.set.Decide(m.Question) }
+
+// permitsWith reports whether the answer would be yes had these methods been proved besides.
+func (m matter) permitsWith(amr ...string) bool { return m.set.Decide(m.With(amr...)).Permitted }
+
+// permitsEnrolling reports whether the user may set up a factor of a kind, as things are.
+func (m matter) permitsEnrolling(method string) bool {
+	q := m.Question
+	q.Action, q.Context.Factor = policy.EnrollFactor, method
+	return m.set.Decide(q).Permitted
+}
+
+// deviceOf is how the audit log recognises a user's browser: by too few bits to tell what browser it is, and by others for
+// each user.
+func deviceOf(u id.User, userAgent string) string {
+	h := sha256.Sum256([]byte("gatehouse/device/1\x00" + u.String() + "\x00" + userAgent))
+	return hex.EncodeToString(h[:4])
+}
+
+// notices are what a verdict has to say to the user, in their language or else the tenant's.
+func (j *Judge) notices(ctx context.Context, t tenancy.Tenant, u id.User, v policy.Verdict) ([]string, error) {
+	if !v.Speaks() {
+		return nil, nil
+	}
+	set, err := j.Settings.Of(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	var theirs Preferences
+	if err := j.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readPreferences(b, u, &theirs) }); err != nil {
+		return nil, err
+	}
+	var locales []string
+	for _, locale := range []*string{theirs.Locale, set.Locale} {
+		if locale != nil {
+			locales = append(locales, *locale)
+		}
+	}
+	return v.Notices(append(locales, t.Locale)...), nil
+}
+
+// may asks whether a user may do what the question says, and records that they may not. Errors: 403 policy_denied.
+func (j *Judge) may(ctx context.Context, t tenancy.Tenant, q policy.Question) error {
+	m, err := j.open(ctx, t, q)
+	if err != nil {
+		return err
+	}
+	v := m.decide()
+	if v.Permitted {
+		return nil
+	}
+	e := audit.Event{Action: "policy.denied", Actor: audit.Actor{Type: audit.ByUser, ID: q.Subject.ID.String()}, At: q.Context.Now}.
+		User(q.Subject.ID).With("action", string(q.Action))
+	return j.deny(ctx, t, q.Subject.ID, v, e)
+}
+
+// deny records a denial and is the answer to it.
+func (j *Judge) deny(ctx context.Context, t tenancy.Tenant, u id.User, v policy.Verdict, e audit.Event) error {
+	e = withRules(e, v)
+	if err := j.DB.InBatch(ctx, t, func(b *tenancy.Batch) { audit.Queue(ctx, b, t, e) }); err != nil {
+		return err
+	}
+	notices, err := j.notices(ctx, t, u, v)
+	if err != nil {
+		return err
+	}
+	return problem.PolicyDenied(notices...)
+}
+
+// withRules says in an entry which rules decided, and which could not be evaluated and why.
+func withRules(e audit.Event, v policy.Verdict) audit.Event {
+	e = e.With("rules", ruleIDs(v.Determining))
+	for _, f := range v.Failed {
+		e = e.With("failed_rule", f.Rule.ID.String()).With("failure", f.Reason)
+	}
+	return e
+}
+
+func ruleIDs(rules []policy.Named) []string {
+	ids := make([]string, len(rules))
+	for i, r := range rules {
+		ids[i] = r.ID.String()
+	}
+	return ids
+}
+
+// MayEnroll asks whether a signed-in user may set up a factor of a kind. Errors: 403 policy_denied.
+func (j *Judge) MayEnroll(ctx context.Context, by Caller, method string) error {
+	q := j.question(by.Tenant, policy.EnrollFactor, *by.User, by.Session.AMR, by.From)
+	q.Context.Factor = method
+	return j.may(ctx, by.Tenant, q)
+}
+
+// StepUps are the methods of a user of which the rules would let a session with this proof be raised. Errors: 403
+// policy_denied where there are none.
+func (j *Judge) StepUps(ctx context.Context, by Caller, methods []string, proves func(method string) [][]string) ([]string, error) {
+	m, err := j.open(ctx, by.Tenant, j.question(by.Tenant, policy.StepUp, *by.User, by.Session.AMR, by.From))
+	if err != nil {
+		return nil, err
+	}
+	useful := slices.DeleteFunc(slices.Clone(methods), func(method string) bool {
+		return !slices.ContainsFunc(proves(method), func(amr []string) bool { return m.permitsWith(amr...) })
+	})
+	if len(useful) > 0 {
+		return useful, nil
+	}
+	with := m
+	if len(methods) > 0 {
+		with.Question = m.With(proves(methods[0])[0]...)
+	}
+	return nil, j.may(ctx, by.Tenant, with.Question)
+}
+
+// mayCall asks whether a signed-in user may do an administrator's operation. Errors: 403 forbidden where no rule permits
+// it, 403 policy_denied where one forbids it.
+func (j *Judge) mayCall(ctx context.Context, by Caller, operation string, s Scope) error {
+	m, err := j.open(ctx, by.Tenant, j.call(by, operation, s))
+	if err != nil {
+		return err
+	}
+	v := m.decide()
+	switch {
+	case v.Permitted:
+		return nil
+	case len(v.Determining)+len(v.Failed) == 0:
+		return problem.Forbidden()
+	}
+	e := audit.Event{Action: "policy.denied", Actor: by.Actor(), At: j.Now()}.User(by.User.ID).With("action", string(policy.CallAPI)).With("operation", operation)
+	return j.deny(ctx, by.Tenant, by.User.ID, v, e)
+}
+
+func (j *Judge) call(by Caller, operation string, s Scope) policy.Question {
+	q := j.question(by.Tenant, policy.CallAPI, *by.User, by.Session.AMR, by.From)
+	q.Context.Operation, q.Context.Scope = operation, string(s)
+	return q
+}
+
+// WouldRemain reports whether the caller, under other rules, could sign in as they did, stay so and do an operation. If not,
+// notices are what those rules have to say. A key is governed by its scopes and always remains.
+func (c Caller) WouldRemain(set *policy.Set, operation string, s Scope, now time.Time) (ok bool, notices []string) {
+	if c.Key != nil {
+		return true, nil
+	}
+	j := Judge{Now: func() time.Time { return now }}
+	q := j.call(c, operation, s)
+	q.Context.Standing.KnownDevice = true // it will be, by then
+	for _, a := range []policy.Action{policy.CallAPI, policy.Login, policy.Refresh} {
+		q.Action = a
+		if v := set.Decide(q); !v.Permitted && (a != policy.Login || !set.Decide(q.With("otp", "mfa")).Permitted && !set.Decide(q.With("hwk", "user", "mfa")).Permitted) {
+			return false, v.Notices()
+		}
+	}
+	return true, nil
+}
