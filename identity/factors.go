@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/identity/policy"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 )
@@ -14,9 +15,8 @@ type Factors interface {
 	// Owed is what the user still has to prove, or nil. A debt is recorded before it is told, bound to the proof. enrol tells
 	// whether the user may set up a kind of factor.
 	Owed(ctx context.Context, t tenancy.Tenant, u User, p Proof, enrol func(method string) bool) (*Debt, error)
-	// Raised is what the user can prove or, having none, enrol so that the rules permit the login: a debt as of Owed, or nil
-	// where nothing helps. with tells whether a proof would help.
-	Raised(ctx context.Context, t tenancy.Tenant, u User, p Proof, with func(amr ...string) bool, enrol func(method string) bool) (*Debt, error)
+	// Raised is a debt, as of Owed, of what lifts the rules' denial.
+	Raised(ctx context.Context, t tenancy.Tenant, p Proof, by policy.Lift) (*Debt, error)
 	// Enough reports whether a session with this proof may go on: whether the tenant, as it decides now, demands no more of
 	// the user. Nothing is recorded.
 	Enough(ctx context.Context, t tenancy.Tenant, u User, p Proof) (bool, error)

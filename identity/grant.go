@@ -79,11 +79,13 @@ func (p Proof) action() policy.Action {
 // can set up, that is owed, and else the answer is no. What was proved then is put to the rules again, so that asking
 // for it opens nothing by itself.
 func (l *Logins) denied(ctx context.Context, t tenancy.Tenant, u User, p Proof, m matter, v policy.Verdict) (Outcome, error) {
-	if !p.Complete() {
-		debt, err := l.Factors.Raised(ctx, t, u, p, m.permitsWith, m.permitsEnrolling)
-		if err != nil || debt != nil {
-			return Outcome{Debt: debt}, err
-		}
+	set, err := l.Settings.Of(ctx, t)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if lift := m.set.Lift(m.Question, set.MFA.Enrollable()); len(lift.Methods) > 0 {
+		debt, err := l.Factors.Raised(ctx, t, p, lift)
+		return Outcome{Debt: debt}, err
 	}
 	return Outcome{}, l.Judge.deny(ctx, t, u.ID, v, described(failedLogin(u.ID, policyDenied, l.Now()), p))
 }

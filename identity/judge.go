@@ -75,15 +75,8 @@ func (j *Judge) open(ctx context.Context, t tenancy.Tenant, q policy.Question) (
 // decide puts the question to the rules.
 func (m matter) decide() policy.Verdict { return m.set.Decide(m.Question) }
 
-// permitsWith reports whether the answer would be yes had these methods been proved besides.
-func (m matter) permitsWith(amr ...string) bool { return m.set.Decide(m.With(amr...)).Permitted }
-
 // permitsEnrolling reports whether the user may set up a factor of a kind, as things are.
-func (m matter) permitsEnrolling(method string) bool {
-	q := m.Question
-	q.Action, q.Context.Factor = policy.EnrollFactor, method
-	return m.set.Decide(q).Permitted
-}
+func (m matter) permitsEnrolling(method string) bool { return m.set.MayEnrol(m.Question, method) }
 
 // deviceOf is how the audit log recognises a user's browser: by too few bits to tell what browser it is, and by others for
 // each user.
@@ -166,24 +159,17 @@ func (j *Judge) MayEnroll(ctx context.Context, by Caller, method string) error {
 	return j.may(ctx, by.Tenant, q)
 }
 
-// StepUps are the methods of a user of which the rules would let a session with this proof be raised. Errors: 403
+// StepUps are those of a user's methods, of which there are some, by which the rules let their session be raised. Errors: 403
 // policy_denied where there are none.
-func (j *Judge) StepUps(ctx context.Context, by Caller, methods []string, proves func(method string) [][]string) ([]string, error) {
+func (j *Judge) StepUps(ctx context.Context, by Caller, methods []string) ([]string, error) {
 	m, err := j.open(ctx, by.Tenant, j.question(by.Tenant, policy.StepUp, *by.User, by.Session.AMR, by.From))
 	if err != nil {
 		return nil, err
 	}
-	useful := slices.DeleteFunc(slices.Clone(methods), func(method string) bool {
-		return !slices.ContainsFunc(proves(method), func(amr []string) bool { return m.permitsWith(amr...) })
-	})
-	if len(useful) > 0 {
+	if useful := m.set.Helping(m.Question, methods); len(useful) > 0 {
 		return useful, nil
 	}
-	with := m
-	if len(methods) > 0 {
-		with.Question = m.With(proves(methods[0])[0]...)
-	}
-	return nil, j.may(ctx, by.Tenant, with.Question)
+	return nil, j.may(ctx, by.Tenant, m.StepUp(methods[0]))
 }
 
 // mayCall asks whether a signed-in user may do an administrator's operation. Errors: 403 forbidden where no rule permits

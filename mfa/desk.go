@@ -96,7 +96,7 @@ func (f *Factors) StepUp(ctx context.Context, by identity.Caller) (*identity.Deb
 	if len(by.User.Factors) == 0 {
 		return nil, errNoFactor()
 	}
-	methods, err := f.Judge.StepUps(ctx, by, ordered(by.User.Factors), proves)
+	methods, err := f.Judge.StepUps(ctx, by, ordered(by.User.Factors))
 	if err != nil {
 		return nil, err
 	}

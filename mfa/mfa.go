@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/identity"
+	"github.com/gatehouse-id/gatehouse/identity/policy"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
@@ -80,53 +81,22 @@ func (f *Factors) Owed(ctx context.Context, t tenancy.Tenant, u identity.User, p
 		return f.owe(ctx, t, challenge{purpose: purposeLogin, methods: ordered(u.Factors), proof: p})
 	}
 	if demanded, grace := set.MFA.Demands(roleNames(u), u.CreatedAt, f.Now()); demanded && !grace {
-		debt, err := f.oweAny(ctx, t, challenge{purpose: purposeEnroll, methods: keep(ordered(set.MFA.Methods), enrol), proof: p})
-		if err == nil && debt == nil {
-			err = problem.PolicyDenied()
+		methods := slices.DeleteFunc(ordered(set.MFA.Methods), func(m string) bool { return !enrol(m) })
+		if len(methods) == 0 {
+			return nil, problem.PolicyDenied()
 		}
-		return debt, err
+		return f.owe(ctx, t, challenge{purpose: purposeEnroll, methods: methods, proof: p})
 	}
 	return nil, nil
 }
 
-// Raised is a debt of what helps. Whoever has a factor is asked for one that does: to set up another one a password alone is
-// not enough.
-func (f *Factors) Raised(ctx context.Context, t tenancy.Tenant, u identity.User, p identity.Proof, with func(amr ...string) bool, enrol func(method string) bool) (*identity.Debt, error) {
-	helps := func(method string) bool {
-		return slices.ContainsFunc(proves(method), func(amr []string) bool { return with(amr...) })
-	}
-	if len(u.Factors) > 0 {
-		return f.oweAny(ctx, t, challenge{purpose: purposeLogin, methods: keep(ordered(u.Factors), helps), proof: p})
-	}
-	set, err := f.Settings.Of(ctx, t)
-	if err != nil || set.MFA.Demand == settings.Off {
-		return nil, err
-	}
-	may := func(method string) bool { return helps(method) && enrol(method) }
-	return f.oweAny(ctx, t, challenge{purpose: purposeEnroll, methods: keep(ordered(set.MFA.Methods), may), proof: p})
-}
-
-// oweAny is owe, or nothing where no method is left.
-func (f *Factors) oweAny(ctx context.Context, t tenancy.Tenant, c challenge) (*identity.Debt, error) {
-	if len(c.methods) == 0 {
-		return nil, nil
+// Raised is a debt of what lifts the rules' denial.
+func (f *Factors) Raised(ctx context.Context, t tenancy.Tenant, p identity.Proof, by policy.Lift) (*identity.Debt, error) {
+	c := challenge{purpose: purposeLogin, methods: ordered(by.Methods), proof: p}
+	if by.Enrol {
+		c.purpose = purposeEnroll
 	}
 	return f.owe(ctx, t, c)
-}
-
-func keep(methods []string, f func(string) bool) []string {
-	return slices.DeleteFunc(methods, func(m string) bool { return !f(m) })
-}
-
-// proves are the ways in which a proof by a factor of a kind can turn out (RFC 8176; see record.amr).
-func proves(method string) [][]string {
-	switch method {
-	case TOTP:
-		return [][]string{{"otp", "mfa"}}
-	case Passkey:
-		return [][]string{{"swk", "user", "mfa"}, {"hwk", "user", "mfa"}}
-	}
-	return [][]string{{"hwk", "mfa"}, {"hwk", "user", "mfa"}, {"swk", "mfa"}, {"swk", "user", "mfa"}}
 }
 
 // Enough reports whether a session with this proof may go on. A session that was begun with a password goes on after its

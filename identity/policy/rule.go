@@ -110,7 +110,7 @@ func newRule(text string, p *cedar.Policy) (Rule, Faults) {
 
 // reasons are those of an error that the validator has joined, without its name for the rule.
 func reasons(err error) (all []string) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this error's own parts and not those of its cause
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range joined.Unwrap() {
 			all = append(all, reasons(one)...)
 		}

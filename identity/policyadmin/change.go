@@ -57,7 +57,7 @@ func (s *Store) apply(ctx context.Context, tx tenancy.Tx, by identity.Caller, e 
 	if now != nil {
 		next = append(next, *now)
 	}
-	if err := s.check(ctx, by, next); err != nil {
+	if err := s.check(by, next); err != nil {
 		return err
 	}
 	if now != nil {
@@ -83,7 +83,7 @@ func (e edit) event(by audit.Actor, now *Policy, s *Store) audit.Event {
 }
 
 // check holds the policies as they would be against the limits and against the caller.
-func (s *Store) check(ctx context.Context, by identity.Caller, all []Policy) error {
+func (s *Store) check(by identity.Caller, all []Policy) error {
 	rules, text := 0, 0
 	for _, p := range all {
 		rules += len(p.Rules)

@@ -133,6 +133,14 @@ func (m MFA) Offers(method string) bool {
 	return m.Demand != Off && slices.Contains(m.Methods, method)
 }
 
+// Enrollable are the methods that users may set up.
+func (m MFA) Enrollable() []string {
+	if m.Demand == Off {
+		return nil
+	}
+	return m.Methods
+}
+
 // Check reports every member that breaks a rule, by path.
 func (s Settings) Check() map[string]string {
 	bad := map[string]string{}
