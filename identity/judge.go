@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/identity/policy"
@@ -39,7 +38,7 @@ type matter struct {
 // question is what a user of the tenant wants to do, having proved amr.
 func (j *Judge) question(t tenancy.Tenant, a policy.Action, u User, amr []string, c Client) policy.Question {
 	return policy.Question{Tenant: t.ID, Slug: string(t.Slug), Action: a, Subject: u.subject(), Context: policy.Context{
-		IP: c.IP, Now: j.Now(), Method: signInMethod(amr), AMR: amr, UserAgent: c.UserAgent,
+		IP: c.IP, Now: j.Now(), Method: policy.MethodOf(amr), AMR: amr, UserAgent: c.UserAgent,
 	}}
 }
 
@@ -49,14 +48,6 @@ func (u User) subject() policy.Subject {
 		roles[i] = string(r)
 	}
 	return policy.Subject{ID: u.ID, Email: string(u.Email), EmailVerified: u.EmailVerified, Owner: u.Owner, Roles: roles, Factors: u.Factors, Created: u.CreatedAt}
-}
-
-// signInMethod is what a session with this proof was begun with. A passkey alone has no password among its methods.
-func signInMethod(amr []string) string {
-	if slices.Contains(amr, "pwd") {
-		return "pwd"
-	}
-	return "passkey"
 }
 
 // open reads what the question needs besides: the rules, and how the user stands where a rule asks for it.

@@ -99,6 +99,6 @@ func queueSucceeded(ctx context.Context, b *tenancy.Batch, t tenancy.Tenant, s S
 
 // described says of a login what rules can be rehearsed on later (see policyadmin).
 func described(e audit.Event, p Proof) audit.Event {
-	return e.With("amr", p.AMR).With("method", signInMethod(p.AMR)).With("agent", policy.AgentFamily(p.Client.UserAgent)).
+	return e.With("amr", p.AMR).With("method", policy.MethodOf(p.AMR)).With("agent", policy.AgentFamily(p.Client.UserAgent)).
 		With("device", deviceOf(p.User, p.Client.UserAgent))
 }

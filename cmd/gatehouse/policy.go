@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/identity/policy/trial"
 )
 
 func policyCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "policy", Short: "List the policies of a tenant, and bring back one that is locked out by them"}
-	c.AddCommand(policyList(p), policyReset(p))
+	c := &cobra.Command{Use: "policy", Short: "List and test the policies of a tenant, and bring back one that is locked out by them"}
+	c.AddCommand(policyList(p), policyTest(p), policyReset(p))
 	return c
 }
 
@@ -35,6 +39,40 @@ func policyList(p process) *cobra.Command {
 		}
 		return table(p, "ID\tNAME\tSTATE\tPRIORITY\tRULES", rows)
 	})
+	return c
+}
+
+func policyTest(p process) *cobra.Command {
+	c := &cobra.Command{
+		Use: "test FILE", Short: "Run the tests of policies in a file", Args: exactly(1),
+		Long: "Run the tests of policies in a YAML file (docs/policies.md says how it is made), without asking a server. Files of rules\n" +
+			"that it names are looked for beside it.",
+	}
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		text, err := os.ReadFile(args[0])
+		if err != nil {
+			return err
+		}
+		suite, err := trial.Parse(text, os.DirFS(filepath.Dir(args[0])))
+		if err != nil {
+			return err
+		}
+		results, failed := suite.Run(), 0
+		for _, r := range results {
+			mark := "ok    "
+			if len(r.Failed) > 0 {
+				mark, failed = "FAILED", failed+1
+			}
+			fmt.Fprintln(p.stdout, mark, r.Name)
+			for _, why := range r.Failed {
+				fmt.Fprintln(p.stdout, "       "+why)
+			}
+		}
+		if failed > 0 {
+			return fmt.Errorf("%d of %d tests failed", failed, len(results))
+		}
+		return nil
+	}
 	return c
 }
 

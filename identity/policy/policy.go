@@ -79,6 +79,14 @@ type Standing struct {
 	FailuresLastDay int
 }
 
+// MethodOf is what a session with these proofs was begun with. A passkey alone has no password among its methods.
+func MethodOf(amr []string) string {
+	if slices.Contains(amr, "pwd") {
+		return "pwd"
+	}
+	return "passkey"
+}
+
 // ACR is the assurance level of what was proved.
 func (c Context) ACR() string {
 	if slices.Contains(c.AMR, "mfa") {
