@@ -8,6 +8,7 @@ import (
 // policies makes the operations on policies, and those that policies decide about, give all the answers described.
 func (d *description) policies(t *testing.T, tp *testPlatform) {
 	t.Run("written", func(t *testing.T) { t.Parallel(); d.policiesWritten(t, tp.newTenant(t)) })
+	t.Run("supposed", func(t *testing.T) { t.Parallel(); d.policiesSupposed(t, tp.newTenant(t)) })
 	t.Run("deciding", func(t *testing.T) { t.Parallel(); d.policiesDeciding(t, tp.newTenant(t)) })
 	t.Run("of factors", func(t *testing.T) { t.Parallel(); d.policiesOfFactors(t, tp.newTenant(t)) })
 }
@@ -73,6 +74,23 @@ func (d *description) policiesWritten(t *testing.T, tt testTenant) {
 	d.hold(t, tt.testPlatform,
 		sentence{"a rule that grows too long", by("PUT", path+"/rules/"+last, jsonBody{"policy_text": wide}), 409, "too_many_rules"},
 		sentence{"a policy is deleted", by("DELETE", path, nil), 204, ""},
+	)
+}
+
+func (d *description) policiesSupposed(t *testing.T, tt testTenant) {
+	by := asKey(tt.host, tt.key)
+	email, _ := tt.newUser(t)
+	tt.login(t, email, goodPassword).want(t, 200, "")
+	p := tt.decree(t, officeOnly)
+	ask := func(body jsonBody) request { return by("POST", "/v1/policies/simulate", body) }
+	d.hold(t, tt.testPlatform,
+		sentence{"a request as things are", ask(jsonBody{"request": jsonBody{"email": email}}), 200, ""},
+		sentence{"a draft and the past", ask(jsonBody{"cedar_policy_set": officeOnly, "request": jsonBody{"email": email, "ip": "127.0.9.1"}, "history": jsonBody{"days": 7}}), 200, ""},
+		sentence{"a policy there is", ask(jsonBody{"policy_id": p, "history": jsonBody{"days": 90}}), 200, ""},
+		sentence{"a policy there is not", ask(jsonBody{"policy_id": "019c27b8-854b-7bcf-856f-667b6f02afb4", "history": jsonBody{"days": 1}}), 404, "not_found"},
+		sentence{"nothing", ask(jsonBody{}), 400, "invalid_request"},
+		sentence{"what is no Cedar", ask(jsonBody{"cedar_policy_set": "permit", "history": jsonBody{"days": 1}}), 400, "invalid_request"},
+		sentence{"of nobody", ask(jsonBody{"request": jsonBody{"email": "nobody@people.example"}}), 400, "invalid_request"},
 	)
 }
 

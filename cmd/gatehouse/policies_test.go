@@ -276,3 +276,72 @@ func TestRulesAreWrittenAsTextAndInParts(t *testing.T) {
 	tt.do(t, by("DELETE", path, nil)).want(t, 204, "")
 	tt.do(t, by("DELETE", path, nil)).want(t, 404, "not_found")
 }
+
+// simulate asks what a draft would decide.
+func (tt testTenant) simulate(tb testing.TB, body jsonBody) answer {
+	tb.Helper()
+	return tt.do(tb, asKey(tt.host, tt.key)("POST", "/v1/policies/simulate", body)).want(tb, 200, "")
+}
+
+func TestADraftIsPutToARequestThatIsMadeUp(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	u := tt.keyedUser(t, "webauthn_passkey")
+	plain, _ := tt.newUser(t)
+	now := tt.simulate(t, jsonBody{"request": jsonBody{"email": plain}})
+	if now.text("request.outcome") != "permit" || len(now.field("request.rules").([]any)) != 1 {
+		t.Errorf("as things are: %s", now.body)
+	}
+	draft := func(with jsonBody) answer {
+		return tt.simulate(t, jsonBody{"cedar_policy_set": orPasskey, "request": with})
+	}
+	if a := draft(jsonBody{"email": u.email}); a.text("request.outcome") != "challenge" || fmt.Sprint(a.field("request.methods")) != "[webauthn_passkey]" {
+		t.Errorf("who has a passkey: %s", a.body)
+	}
+	if a := draft(jsonBody{"email": plain, "ip": atTheOffice}); a.text("request.outcome") != "permit" {
+		t.Errorf("at the office: %s", a.body)
+	}
+	if a := draft(jsonBody{"email": plain, "action": "refresh"}); a.text("request.outcome") != "deny" || fmt.Sprint(a.field("request.notices")) != "[From the office, or with a passkey.]" {
+		t.Errorf("a refresh elsewhere: %s", a.body)
+	}
+	tt.login(t, plain, goodPassword).want(t, 200, "") // and nothing has changed
+}
+
+func TestADraftIsRehearsedOnTheTenantsOwnLogins(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	fine, fineID := tt.newUser(t)
+	away, awayID := tt.newUser(t)
+	u := tt.keyedUser(t, "webauthn_passkey")
+	for range 2 {
+		tt.loginAt(t, atTheOffice, fine, goodPassword).want(t, 200, "")
+		tt.loginAt(t, "127.0.8.1", away, goodPassword).want(t, 200, "")
+	}
+	tt.loginAt(t, "127.0.8.1", u.email, goodPassword).want(t, 200, "") // begun and not ended: no login
+	tt.loginAt(t, "127.0.8.1", away, "a wrong and long password").want(t, 401, "invalid_credentials")
+	enrol := `forbid (principal, action == Action::"enroll_factor", resource);`
+
+	a := tt.simulate(t, jsonBody{"cedar_policy_set": orPasskey + enrol, "history": jsonBody{"days": 1}})
+	// keyedUser signed in once, from 127.0.0.1, to set the passkey up.
+	want := map[string]float64{"logins": 5, "unchanged": 2, "denied": 2, "asked": 1, "permitted": 0, "uncertain": 0, "skipped": 0}
+	for name, n := range want {
+		if a.field("history."+name) != n {
+			t.Errorf("%s: %v, want %v: %s", name, a.field("history."+name), n, a.body)
+		}
+	}
+	first := a.field("history.users").([]any)[0].(map[string]any)
+	if first["user_id"] != awayID || first["change"] != "denied" || first["logins"] != 2.0 || fmt.Sprint(first["notices"]) != "[From the office, or with a passkey.]" {
+		t.Errorf("listed first: %v", first)
+	}
+	half := tt.simulate(t, jsonBody{"cedar_policy_set": `forbid (principal, action, resource) unless { context.ip.isInRange(ip("127.0.9.0/25")) };` + enrol, "history": jsonBody{"days": 1}})
+	if half.field("history.uncertain") != 2.0 || half.field("history.denied") != 3.0 {
+		t.Errorf("by half a network: %s", half.body)
+	}
+	// Once it holds, the other way round.
+	id := tt.decree(t, orPasskey+enrol)
+	tt.loginAt(t, "127.0.8.1", away, goodPassword).want(t, 403, "policy_denied")
+	a = tt.simulate(t, jsonBody{"policy_id": id, "cedar_policy_set": `permit (principal == User::"` + fineID + `", action, resource);`, "history": jsonBody{"days": 1}})
+	if a.field("history.permitted") != 1.0 || a.field("history.denied") != 0.0 {
+		t.Errorf("with other rules in place of those that deny: %s", a.body)
+	}
+}

@@ -12,8 +12,8 @@ import (
 )
 
 func policyCommand(p process) *cobra.Command {
-	c := &cobra.Command{Use: "policy", Short: "List and test the policies of a tenant, and bring back one that is locked out by them"}
-	c.AddCommand(policyList(p), policyTest(p), policyReset(p))
+	c := &cobra.Command{Use: "policy", Short: "List, test and rehearse the policies of a tenant, and bring back one that is locked out by them"}
+	c.AddCommand(policyList(p), policyTest(p), policyRehearse(p), policyReset(p))
 	return c
 }
 

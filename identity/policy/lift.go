@@ -31,21 +31,27 @@ type Lift struct {
 // Lift looks for second factors with which a question that is denied would be permitted: of those the user has or, where they
 // have none, of those they could set up. Who has some that do not help is not let set up another: a password alone must not
 // add to what an account has. What is proved in the end is put to the rules again.
-func (s *Set) Lift(q Question, enrollable []string) Lift {
+func (s *Set) Lift(q Question, enrollable []string) Lift { return s.liftOf(q, q.cast(), enrollable) }
+
+func (s *Set) liftOf(q Question, c cast, enrollable []string) Lift {
 	if q.Context.ACR() == "aal2" {
 		return Lift{}
 	}
 	if len(q.Subject.Factors) > 0 {
-		return Lift{Methods: s.Helping(q, q.Subject.Factors)}
+		return Lift{Methods: s.helpingOf(q, c, q.Subject.Factors)}
 	}
-	helping := s.Helping(q, enrollable)
-	return Lift{slices.DeleteFunc(helping, func(m string) bool { return !s.MayEnrol(q, m) }), true}
+	may := slices.DeleteFunc(slices.Clone(enrollable), func(m string) bool { return !s.MayEnrol(q, m) })
+	return Lift{s.helpingOf(q, c, may), true}
 }
 
 // Helping are the methods with which the question would be permitted.
 func (s *Set) Helping(q Question, methods []string) []string {
+	return s.helpingOf(q, q.cast(), methods)
+}
+
+func (s *Set) helpingOf(q Question, c cast, methods []string) []string {
 	return slices.DeleteFunc(slices.Clone(methods), func(m string) bool {
-		return !slices.ContainsFunc(proofs(m), func(amr []string) bool { return s.Decide(q.With(amr...)).Permitted })
+		return !slices.ContainsFunc(proofs(m), func(amr []string) bool { return s.decideOf(q.With(amr...), c).Permitted })
 	})
 }
 

@@ -14,14 +14,15 @@ const (
 // Outcome is what comes of a question: of a login, what the client is answered. The methods are those of a challenge or an
 // enrolment. What the tenant demands besides the rules is not looked at.
 func (s *Set) Outcome(q Question, enrollable []string) (Outcome, []string, Verdict) {
-	v := s.Decide(q)
+	c := q.cast()
+	v := s.decideOf(q, c)
 	if v.Permitted {
 		return Permit, nil, v
 	}
 	if q.Action != Login {
 		return Deny, nil, v
 	}
-	switch lift := s.Lift(q, enrollable); {
+	switch lift := s.liftOf(q, c, enrollable); {
 	case len(lift.Methods) == 0:
 		return Deny, nil, v
 	case lift.Enrol:

@@ -67,6 +67,7 @@ type Context struct {
 	Method    string // pwd, passkey, oidc
 	AMR       []string
 	UserAgent string
+	Agent     string // family of the browser; empty: what UserAgent says
 	Standing  Standing
 	Factor    string // that is set up: of EnrollFactor
 	Operation string // of CallAPI, as in "DELETE /v1/users/{id}"

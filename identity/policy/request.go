@@ -64,7 +64,7 @@ func (c Context) record(a Action) types.Record {
 	now := c.Now.UTC()
 	m := types.RecordMap{
 		"now": types.NewDatetime(now), "hour": types.Long(now.Hour()), "weekday": types.String(weekday(now)),
-		"method": types.String(c.Method), "amr": stringSet(c.AMR), "acr": types.String(c.ACR()), "agent": types.String(AgentFamily(c.UserAgent)),
+		"method": types.String(c.Method), "amr": stringSet(c.AMR), "acr": types.String(c.ACR()), "agent": types.String(c.agent()),
 		"known_device": types.Boolean(c.Standing.KnownDevice), "failures_last_day": types.Long(c.Standing.FailuresLastDay),
 	}
 	if ip := c.IP.Unmap().WithZone(""); ip.IsValid() { // where it is not known, a rule that asks for it fails, which denies
@@ -77,6 +77,13 @@ func (c Context) record(a Action) types.Record {
 		m["operation"], m["scope"] = types.String(c.Operation), types.String(c.Scope)
 	}
 	return types.NewRecord(m)
+}
+
+func (c Context) agent() string {
+	if c.Agent != "" {
+		return c.Agent
+	}
+	return AgentFamily(c.UserAgent)
 }
 
 func weekday(t time.Time) string { return strings.ToLower(t.Weekday().String()) }

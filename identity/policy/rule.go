@@ -105,7 +105,7 @@ func newRule(text string, p *cedar.Policy) (Rule, Faults) {
 	if err != nil {
 		fail(err.Error())
 	}
-	return Rule{text, p, said, factsOf(text)}, bad
+	return Rule{text, p, said, factsOf(string(p.MarshalCedar()))}, bad
 }
 
 // reasons are those of an error that the validator has joined, without its name for the rule.

@@ -33,6 +33,7 @@ func Compile(rules []Named) *Set {
 	watched := false
 	for i, r := range rules {
 		s.asks.standing = s.asks.standing || r.Rule.asks.standing
+		s.asks.address = s.asks.address || r.Rule.asks.address
 		watched = watched || r.Shadow
 		for _, a := range Actions {
 			if !speaksOf(r.Rule, a) {
@@ -55,6 +56,9 @@ func (s *Set) Len() int { return len(s.rules) }
 
 // Asks reports whether a rule asks for a user's [Standing].
 func (s *Set) Asks() bool { return s.asks.standing }
+
+// AsksAddress reports whether a rule asks for the client's address.
+func (s *Set) AsksAddress() bool { return s.asks.address }
 
 // speaksOf reports whether the scope of a rule can match an action. There are no groups of actions.
 func speaksOf(r Rule, a Action) bool {

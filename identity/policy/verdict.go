@@ -23,8 +23,10 @@ type Failure struct {
 }
 
 // Decide answers a question. Forbid wins, and what nothing permits is denied.
-func (s *Set) Decide(q Question) Verdict {
-	c := q.cast()
+func (s *Set) Decide(q Question) Verdict { return s.decideOf(q, q.cast()) }
+
+// decideOf is Decide for a question whose cast there is already: it is the same however much is proved.
+func (s *Set) decideOf(q Question, c cast) Verdict {
 	r := q.request(c)
 	v := s.decide(s.byAct[q.Action], c, r)
 	if v.Permitted && s.shadow != nil && len(s.shadow[q.Action]) > len(s.byAct[q.Action]) {

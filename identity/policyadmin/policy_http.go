@@ -28,6 +28,9 @@ func (s *Store) Mount(r *mux.Router, g *identity.Guard) {
 		http.MethodGet:  g.Admin(write, s.list),
 		http.MethodPost: long.Apply(g.Admin(write, s.create)),
 	})
+	r.Handle("/v1/policies/simulate", rest.Methods{
+		http.MethodPost: rest.Limits{Body: 2 * maxText, Time: 2 * rehearsalTime}.Apply(g.Admin(write, s.simulate)),
+	})
 	r.Handle("/v1/policies/schema", rest.Methods{http.MethodGet: g.Admin(write, s.schema)})
 	r.Handle("/v1/policies/{id}", rest.Methods{
 		http.MethodGet:    g.Admin(write, s.show),

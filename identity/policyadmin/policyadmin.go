@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/identity/policy"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // Mode is what a policy's rules do.
@@ -61,19 +62,21 @@ type Rule struct {
 // Store keeps policies in the tenant's schema.
 type Store struct {
 	StoreOptions
-	known *tenancy.PerTenant[*policy.Set]
+	known      *tenancy.PerTenant[*policy.Set]
+	rehearsals chan struct{} // a place for each that may run at once
 }
 
 // StoreOptions configures NewStore.
 type StoreOptions struct {
-	DB     *tenancy.DB
-	Repeat *tenancy.Repeat
-	Now    func() time.Time
+	DB       *tenancy.DB
+	Repeat   *tenancy.Repeat
+	Settings *settings.Store
+	Now      func() time.Time
 }
 
 // NewStore makes a Store.
 func NewStore(o StoreOptions) *Store {
-	s := &Store{StoreOptions: o}
+	s := &Store{StoreOptions: o, rehearsals: make(chan struct{}, 1)}
 	s.known = tenancy.NewPerTenant(s.compiled)
 	return s
 }
