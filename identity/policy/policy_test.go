@@ -300,3 +300,25 @@ func FuzzRuleParts(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatIsForegoneIsWhatEvaluatingSays(t *testing.T) {
+	for _, rules := range []string{DefaultRules, DefaultRules + `@notice("Hi.") permit (principal, action == Action::"login", resource);`,
+		DefaultRules + `forbid (principal, action == Action::"refresh", resource);`, `permit (principal, action, resource is Tenant);`, `permit (principal, action, resource) when { false };`} {
+		set := compiled(t, rules)
+		for _, a := range Actions {
+			q := login()
+			q.Action = a
+			got, want := set.Decide(q), set.decideOf(q, q.cast())
+			if got.Permitted != want.Permitted || !slices.Equal(ids(got.Determining), ids(want.Determining)) {
+				t.Errorf("%s of %s: %+v, want %+v", a, rules, got, want)
+			}
+		}
+	}
+}
+
+func ids(rules []Named) (all []id.Rule) {
+	for _, r := range rules {
+		all = append(all, r.ID)
+	}
+	return all
+}

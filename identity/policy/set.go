@@ -2,6 +2,7 @@ package policy
 
 import (
 	"iter"
+	"slices"
 	"strconv"
 
 	"github.com/cedar-policy/cedar-go"
@@ -22,8 +23,9 @@ type Named struct {
 // Set is the rules of a tenant. It does not change and may be asked by many at once.
 type Set struct {
 	rules  []Named
-	byAct  map[Action][]int // of those that are enforced: which can have a say, in their order
-	shadow map[Action][]int // likewise with those that are watched
+	byAct  map[Action][]int   // of those that are enforced: which can have a say, in their order
+	shadow map[Action][]int   // likewise with those that are watched
+	always map[Action]Verdict // of actions that are permitted whoever asks: the verdict
 	asks   facts
 }
 
@@ -48,7 +50,33 @@ func Compile(rules []Named) *Set {
 	if !watched {
 		s.shadow = nil
 	}
+	s.always = s.foregone()
 	return s
+}
+
+// foregone are the verdicts that do not depend on the question: of actions about which there are only rules that permit, to
+// anybody and without conditions. By default that is everything a login and a refresh ask.
+func (s *Set) foregone() map[Action]Verdict {
+	verdicts := map[Action]Verdict{}
+	for a, rules := range s.byAct {
+		if s.shadow != nil || slices.ContainsFunc(rules, func(i int) bool { return !s.rules[i].Rule.unconditional() }) {
+			continue
+		}
+		v := Verdict{Permitted: true}
+		for _, i := range rules {
+			v.Determining = append(v.Determining, s.rules[i])
+		}
+		verdicts[a] = v
+	}
+	return verdicts
+}
+
+// unconditional reports whether a rule permits what its action scope names, whoever asks and of whatever resource.
+func (r Rule) unconditional() bool {
+	a := r.compiled.AST()
+	_, anybody := a.Principal.(cedarast.ScopeTypeAll)
+	_, anything := a.Resource.(cedarast.ScopeTypeAll)
+	return r.Permits() && anybody && anything && len(a.Conditions) == 0
 }
 
 // Len is how many rules there are.

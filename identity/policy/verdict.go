@@ -23,7 +23,12 @@ type Failure struct {
 }
 
 // Decide answers a question. Forbid wins, and what nothing permits is denied.
-func (s *Set) Decide(q Question) Verdict { return s.decideOf(q, q.cast()) }
+func (s *Set) Decide(q Question) Verdict {
+	if v, foregone := s.always[q.Action]; foregone {
+		return v
+	}
+	return s.decideOf(q, q.cast())
+}
 
 // decideOf is Decide for a question whose cast there is already: it is the same however much is proved.
 func (s *Set) decideOf(q Question, c cast) Verdict {
