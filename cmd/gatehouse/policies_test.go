@@ -345,3 +345,40 @@ func TestADraftIsRehearsedOnTheTenantsOwnLogins(t *testing.T) {
 		t.Errorf("with other rules in place of those that deny: %s", a.body)
 	}
 }
+
+// Either of two policies is enough to let their administrator in; taken away at once, one stays.
+func TestTwoChangesTogetherDoNotLockOutWhoNeitherWould(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	admin, _ := tt.signIn(t, "admin")
+	for range 5 {
+		a, b := tt.decree(t, `permit (principal, action, resource);`), "00000000-0000-7000-8000-000000000001"
+		all := atOnce(2, func(i int) answer {
+			return insist(func() answer {
+				return tt.do(t, tt.asUser(admin)("DELETE", "/v1/policies/"+[]string{a, b}[i], nil))
+			})
+		})
+		if got := tally(all); got["204"] != 1 || got["409 would_lock_out"] != 1 {
+			t.Fatalf("two at once: %v", got)
+		}
+		if err := tt.policies.Reset(t.Context(), tt.record(t)); err != nil {
+			t.Fatal(err)
+		}
+		tt.settle(t)
+	}
+}
+
+func TestAChangeOfPoliciesHoldsOnAllReplicasWithinASecond(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	there := tt
+	there.testPlatform = startOn(t, tt.install, func(*config) {})
+	email, _ := tt.newUser(t)
+	for range 3 {
+		there.login(t, email, goodPassword).want(t, 200, "")
+		a := tt.do(t, asKey(tt.host, tt.key)("POST", "/v1/policies", jsonBody{"name": "Shut", "cedar_policy_set": `forbid (principal, action == Action::"login", resource);`})).want(t, 201, "")
+		eventually(t, time.Second, "the other replica denies", func() bool { return there.login(t, email, goodPassword).status == 403 })
+		tt.do(t, asKey(tt.host, tt.key)("DELETE", "/v1/policies/"+a.text("id"), nil)).want(t, 204, "")
+		eventually(t, time.Second, "and permits again", func() bool { return there.login(t, email, goodPassword).status == 200 })
+	}
+}

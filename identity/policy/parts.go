@@ -199,6 +199,9 @@ func scopeOf(node cedarast.IsScopeNode) Scope {
 	return Scope{Type: Any}
 }
 
+// nameless reports whether a scope names an entity by nothing: there is none, and parts could not say it.
+func nameless(s Scope) bool { return s.Type != Any && s.Type != Is && s.EntityID == "" }
+
 // conditionsOf is a rule's clauses as text: what is left of the statement without all the rest.
 func conditionsOf(a *ast.Policy) string {
 	bare := &cedarast.Policy{Effect: cedarast.EffectPermit, Principal: cedarast.ScopeTypeAll{}, Action: cedarast.ScopeTypeAll{}, Resource: cedarast.ScopeTypeAll{},

@@ -101,6 +101,9 @@ func newRule(text string, p *cedar.Policy) (Rule, Faults) {
 			fail(reason)
 		}
 	}
+	if a := p.AST(); nameless(scopeOf(a.Principal)) || nameless(scopeOf(a.Resource)) {
+		fail("names an entity without an id")
+	}
 	said, err := noticeOf(p)
 	if err != nil {
 		fail(err.Error())
