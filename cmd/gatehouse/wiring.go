@@ -113,7 +113,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *platform, err err
 	p.settings = tenantsettings.NewStore(p.db, now)
 	hosts := tenancy.NewHosts(p.db)
 	sealing := tenancy.NewSealingKeys(p.custodian, now)
-	p.policies = policyadmin.NewStore(policyadmin.StoreOptions{DB: p.db, Repeat: p.repeat, Settings: p.settings, Now: now})
+	p.policies = policyadmin.NewStore(policyadmin.StoreOptions{DB: p.db, Directory: p.directory, Repeat: p.repeat, Settings: p.settings, Now: now})
 	judge := &identity.Judge{DB: p.db, Policies: p.policies, Settings: p.settings, Now: now}
 	p.factors = mfa.New(mfa.Options{DB: p.db, Settings: p.settings, Judge: judge, Keys: p.custodian, Sealing: sealing, Address: c.Address,
 		Hosts: hosts, Now: now, Log: log})

@@ -34,7 +34,8 @@ func errTooMany(what string, most int) error {
 	return problem.New(problem.KindConflict, "too_many_rules", fmt.Sprintf("A tenant can have %d %s.", most, what))
 }
 
-// apply makes a change true, or refuses it. Errors: 404 not_found, 409 would_lock_out, 409 too_many_rules.
+// apply makes a change true, or refuses it. Other replicas hear of it; this one's callers forget the tenant's record besides, so that
+// whoever asks here next is answered by what was just written. Errors: 404 not_found, 409 would_lock_out, 409 too_many_rules.
 func (s *Store) apply(ctx context.Context, tx tenancy.Tx, by identity.Caller, e edit) error {
 	rows, err := lock(ctx, tx)
 	if err != nil {
@@ -110,6 +111,7 @@ func (s *Store) check(by identity.Caller, all []Policy) error {
 
 // Create answers the making of a policy. Errors: 409 would_lock_out, 409 too_many_rules.
 func (s *Store) Create(ctx context.Context, by identity.Caller, op tenancy.Operation, p Policy, render func(Policy) any) (json.RawMessage, error) {
+	defer s.Directory.Forget(by.Tenant.ID)
 	return s.Repeat.Create(ctx, by.Tenant, op, func(context.Context) (any, func(context.Context, tenancy.Tx) error, error) {
 		return render(p), func(ctx context.Context, tx tenancy.Tx) error {
 			return s.apply(ctx, tx, by, edit{"policy.created", p.ID, func(*Policy) (*Policy, error) { return &p, nil }})
@@ -119,6 +121,7 @@ func (s *Store) Create(ctx context.Context, by identity.Caller, op tenancy.Opera
 
 // Change makes another policy of one there is. Errors: 404 not_found, and as Create and change.
 func (s *Store) Change(ctx context.Context, by identity.Caller, p id.Policy, change func(*Policy) error) (now Policy, err error) {
+	defer s.Directory.Forget(by.Tenant.ID)
 	err = s.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
 		return s.apply(ctx, tx, by, s.changing(p, change, &now))
 	})
@@ -144,6 +147,7 @@ func (s *Store) changing(p id.Policy, change func(*Policy) error, now *Policy) e
 
 // Delete takes a policy away. Errors: 404 not_found, 409 would_lock_out.
 func (s *Store) Delete(ctx context.Context, by identity.Caller, p id.Policy) error {
+	defer s.Directory.Forget(by.Tenant.ID)
 	return s.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
 		return s.apply(ctx, tx, by, edit{"policy.deleted", p, func(was *Policy) (*Policy, error) {
 			if was == nil {
@@ -157,6 +161,7 @@ func (s *Store) Delete(ctx context.Context, by identity.Caller, p id.Policy) err
 // Reset has the default policy and no other be enforced: others are kept and switched off. It is the operator's way back for
 // a tenant that has locked itself out.
 func (s *Store) Reset(ctx context.Context, t tenancy.Tenant) error {
+	defer s.Directory.Forget(t.ID)
 	return s.DB.InTx(ctx, t, func(ctx context.Context, tx tenancy.Tx) error {
 		if err := disableAll(ctx, tx, s.moment()); err != nil {
 			return err

@@ -68,10 +68,11 @@ type Store struct {
 
 // StoreOptions configures NewStore.
 type StoreOptions struct {
-	DB       *tenancy.DB
-	Repeat   *tenancy.Repeat
-	Settings *settings.Store
-	Now      func() time.Time
+	DB        *tenancy.DB
+	Directory *tenancy.Directory
+	Repeat    *tenancy.Repeat
+	Settings  *settings.Store
+	Now       func() time.Time
 }
 
 // NewStore makes a Store.

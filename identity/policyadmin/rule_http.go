@@ -241,6 +241,7 @@ func (s *Store) createRule(w http.ResponseWriter, r *http.Request, by identity.C
 
 // AddRule answers the making of a rule. Errors: as Store.Change.
 func (s *Store) AddRule(ctx context.Context, by identity.Caller, op tenancy.Operation, p id.Policy, rule Rule, render func() any) (json.RawMessage, error) {
+	defer s.Directory.Forget(by.Tenant.ID)
 	var now Policy
 	return s.Repeat.Create(ctx, by.Tenant, op, func(context.Context) (any, func(context.Context, tenancy.Tx) error, error) {
 		return render(), func(ctx context.Context, tx tenancy.Tx) error {
