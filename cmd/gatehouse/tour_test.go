@@ -25,6 +25,7 @@ func TestTheTourOfTheREADMEWorks(t *testing.T) {
 	for i, line := range lines {
 		line = strings.ReplaceAll(line, ". .dev/env", ". "+filepath.Join(state, "env"))
 		line = strings.ReplaceAll(line, "bin/gatehouse", gatehouseBinary(t))
+		line = strings.ReplaceAll(line, "docs/", "../../docs/")
 		script += fmt.Sprintf("echo '@@%d'\n%s\necho\n", i, line)
 	}
 	out, err := exec.CommandContext(t.Context(), "bash", "-c", script).CombinedOutput()
@@ -55,6 +56,9 @@ func TestTheTourOfTheREADMEWorks(t *testing.T) {
 // tourAnswers says what is to be seen in the answer to a line that begins so and holds with.
 var tourAnswers = []struct{ line, with, answer string }{
 	{". ", "env", ""},
+	{"curl", "$ACME_TOTP_EMAIL", `"notices":["Please sign in from the office, or with a passkey."]`},
+	{"curl", "$ACME/v1/policies/$POLICY", "204"},
+	{"POLICY=", "", ""},
 	{"curl", "$ACME/v1/auth/login", `"token":"`}, // Ada, and later Eve and Mia
 	{"TOKEN=", "", ""},
 	{"curl", "$ACME/v1/users/me/profile", `"email":"ada@acme.example"`},
