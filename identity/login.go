@@ -6,7 +6,7 @@
 //	                                     |
 //	second factor, passkey, ------> Logins.Finish      mfa brings back a proof
 //	step-up                              |
-//	                               Logins.complete     the one way to a token: account state, owed factors
+//	                               Logins.complete     the one way to a token: account state, the tenant's rules, owed factors
 //	                                  |      |
 //	refresh token --Refresh--> Logins.issue  Debt      signature, session; or what is still to be proved
 //	                                  |
