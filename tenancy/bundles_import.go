@@ -39,6 +39,8 @@ type ImportOptions struct {
 	// KeepKeys says that custody here has the tenant's keys, and that the installation it comes from is gone: deleting the tenant
 	// there would destroy the keys of this one.
 	KeepKeys bool
+	// Suspended has it come in suspended.
+	Suspended bool
 }
 
 // Imported is what came in.
@@ -71,6 +73,9 @@ func (b *Bundles) Import(ctx context.Context, by Actor, read func() (io.ReadClos
 	if err != nil {
 		return Imported{}, err
 	}
+	if err := b.vacant(ctx, t); err != nil { // said before anything is asked about keys
+		return Imported{}, err
+	}
 	same, err := b.sameKeys(ctx, from.Manifest)
 	switch {
 	case err != nil:
@@ -93,7 +98,7 @@ func (b *Bundles) arriving(from Opened, o ImportOptions) (t Tenant, err error) {
 		return t, fmt.Errorf("holds a schema of version %d, and this release has version %d: export it from an installation of this release", from.SchemaVersion, migrations.LatestTenant)
 	}
 	p, m := b.Provisioner, from.Tenant
-	t = Tenant{ID: m.ID, State: Active, Region: p.Region, Database: o.Database, SigningAlgorithm: custody.Algorithm(m.SigningAlgorithm),
+	t = Tenant{ID: m.ID, State: arrivesAs(o), Region: p.Region, Database: o.Database, SigningAlgorithm: custody.Algorithm(m.SigningAlgorithm),
 		OwnerEmail: m.OwnerEmail, OwnerName: m.OwnerName, OwnerID: m.OwnerID, SchemaVersion: from.SchemaVersion,
 		CreatedAt: microseconds(m.CreatedAt), UpdatedAt: microseconds(p.Now())}
 	bad := p.misplaced(o.Database, p.Region)
@@ -113,6 +118,13 @@ func (b *Bundles) arriving(from Opened, o ImportOptions) (t Tenant, err error) {
 		return t, problem.Fields(bad)
 	}
 	return t, nil
+}
+
+func arrivesAs(o ImportOptions) State {
+	if o.Suspended {
+		return Suspended
+	}
+	return Active
 }
 
 // sameKeys reports whether custody here has the keys that the tenant comes from.

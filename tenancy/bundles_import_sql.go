@@ -63,12 +63,8 @@ func (a *arrival) reserve(ctx context.Context) error {
 // reserved finds what an earlier run has left. Errors: ErrHere.
 func (a *arrival) reserved(ctx context.Context, tx provisionTx) (there bool, err error) {
 	var state, mark string
-	var deleted bool
-	if err := tx.QueryRow(ctx, `select exists (select from deletions where tenant_id = $1)`, a.tenant.ID).Scan(&deleted); err != nil {
+	if err := notDeleted(ctx, tx, a.tenant.ID); err != nil {
 		return false, err
-	}
-	if deleted {
-		return false, fmt.Errorf("%w: it was deleted, and an id is never used again", ErrHere)
 	}
 	err = tx.QueryRow(ctx, `select t.state, coalesce(t.blueprint, ''), t.database,
 			coalesce((select d.domain from domains d where d.tenant_id = t.id and d.is_primary), '')
@@ -223,8 +219,8 @@ func (a *arrival) activate(ctx context.Context) error {
 	p, t := a.Provisioner, a.tenant
 	told := p.Outbox.bundle()
 	err := p.Control.inTx(ctx, func(ctx context.Context, tx provisionTx) error {
-		tag, err := tx.Exec(ctx, `update tenants set state = 'active', blueprint = null, schema_version = $2, created_at = $3
-			where id = $1 and state = 'provisioning' and blueprint = $4`, t.ID, t.SchemaVersion, t.CreatedAt, a.mark())
+		tag, err := tx.Exec(ctx, `update tenants set state = $5, blueprint = null, schema_version = $2, created_at = $3
+			where id = $1 and state = 'provisioning' and blueprint = $4`, t.ID, t.SchemaVersion, t.CreatedAt, a.mark(), t.State)
 		if err != nil {
 			return err
 		}
@@ -282,4 +278,36 @@ func (b *Bundles) Discard(ctx context.Context, s Slug) error {
 		return err
 	}
 	return p.unreserve(ctx, t)
+}
+
+// notDeleted refuses the id of a tenant that was deleted here. Errors: ErrHere.
+func notDeleted(ctx context.Context, tx provisionTx, t id.Tenant) error {
+	var deleted bool
+	err := tx.QueryRow(ctx, `select exists (select from deletions where tenant_id = $1)`, t).Scan(&deleted)
+	if err == nil && deleted {
+		err = fmt.Errorf("%w: it was deleted, and an id is never used again", ErrHere)
+	}
+	return err
+}
+
+// vacant refuses a tenant that lives here or was deleted here, and one whose slug somebody has or had. It is asked again when the
+// place is reserved; an import that was begun passes. Errors: ErrHere, 409 slug_taken.
+func (b *Bundles) vacant(ctx context.Context, t Tenant) error {
+	return b.Provisioner.Control.inTx(ctx, func(ctx context.Context, tx provisionTx) error {
+		if err := notDeleted(ctx, tx, t.ID); err != nil {
+			return err
+		}
+		var here, taken bool
+		err := tx.QueryRow(ctx, `select exists (select from tenants where id = $1 and state <> 'provisioning'),
+			exists (select from tenants where slug = $2 and id <> $1) or exists (select from parked_slugs where slug = $2 and tenant_id <> $1)`, t.ID, t.Slug).Scan(&here, &taken)
+		switch {
+		case err != nil:
+			return err
+		case here:
+			return fmt.Errorf("%w: it lives here already", ErrHere)
+		case taken:
+			return slugTaken()
+		}
+		return nil
+	})
 }

@@ -96,7 +96,7 @@ func checkJobs(ctx context.Context, pool *Pool) error {
 	case !role:
 		return errors.New("this role cannot work jobs: run the script of gatehouse migrate roles again, then gatehouse migrate")
 	case !schema:
-		return errors.New("there are no jobs yet: run gatehouse migrate")
+		return errors.New("it was not brought to this version: run gatehouse migrate")
 	}
 	return nil
 }

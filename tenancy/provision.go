@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -159,7 +162,7 @@ func (p *Provisioner) plan(wanted Tenant) (Created, string, error) {
 func (p *Provisioner) misplaced(database, region string) map[string]string {
 	bad := map[string]string{}
 	if _, ok := p.Placements[database]; !ok && database != "" {
-		bad["database"] = "is not a configured database"
+		bad["database"] = fmt.Sprintf("%q is not one of the databases here: %s", database, strings.Join(slices.Sorted(maps.Keys(p.Placements)), ", "))
 	}
 	if cmp.Or(region, p.Region) != p.Region {
 		bad["region"] = "is not the region of this installation"

@@ -29,3 +29,11 @@ func giveDomain(ctx context.Context, tx provisionTx, d Domain) error {
 		on conflict do nothing`, d.ID, d.Tenant, d.Domain, d.Uses, d.VerificationToken, d.VerifiedAt, d.CreatedAt)
 	return err
 }
+
+// Renamed reports whether a tenant that is now named one slug was named another before.
+func (p *Provisioner) Renamed(ctx context.Context, from, to Slug) (renamed bool, err error) {
+	err = p.Control.inTx(ctx, func(ctx context.Context, tx provisionTx) error {
+		return tx.QueryRow(ctx, `select exists (select from parked_slugs p join tenants t on t.id = p.tenant_id where p.slug = $1 and t.slug = $2)`, from, to).Scan(&renamed)
+	})
+	return renamed, err
+}

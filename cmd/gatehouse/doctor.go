@@ -131,6 +131,8 @@ func (d *doctor) capacity(db database, held int) {
 	switch full := float64(held) >= nearlyFull*float64(db.Capacity); {
 	case db.Capacity == 0:
 		d.well("database %s: %d tenants, and gets no new ones", db.Name, held)
+	case held >= int(db.Capacity):
+		d.warn("database %s: all %d places are taken, and it gets no new tenants: add a database to GATEHOUSE_DATABASES_FILE, or raise its capacity (to %d at most)", db.Name, db.Capacity, maxCapacity)
 	case full:
 		d.warn("database %s: %d of %d places are taken: add a database to GATEHOUSE_DATABASES_FILE, or raise its capacity (to %d at most)", db.Name, held, db.Capacity, maxCapacity)
 	default:

@@ -132,12 +132,29 @@ func domainAdd(p process) *cobra.Command {
 		var d tenancy.Domain
 		op := tenancy.Operation{Name: "gatehouse domain add", Actor: byOperator}
 		if _, err := pl.domains.Claim(ctx, t, op, h, wanted, func(made tenancy.Domain) any { d = made; return nil }); err != nil {
-			return err
+			return pl.claimedAlready(ctx, p, t, h, err)
 		}
 		fmt.Fprintf(p.stdout, "Publish this record, then run gatehouse domain verify %s %s:\n\n%s. TXT %q\n", t.Slug, h, d.RecordName(), d.RecordValue())
 		return nil
 	})
 	return c
+}
+
+// claimedAlready says of a claim that was refused whether it is the tenant's own, and prints its record again.
+func (p *platform) claimedAlready(ctx context.Context, at process, t tenancy.Tenant, h tenancy.Host, refused error) error {
+	all, err := p.everyDomain(ctx, t)
+	if err != nil {
+		return refused
+	}
+	for _, d := range all {
+		if d.Domain != h {
+			continue
+		}
+		fmt.Fprintf(at.stdout, "%s has claimed %s already, for %s. Its record is:\n\n%s. TXT %q\n\nFor other uses, remove it and add it again.\n",
+			t.Slug, h, usesOf(d), d.RecordName(), d.RecordValue())
+		return nil
+	}
+	return refused
 }
 
 func domainVerify(p process) *cobra.Command {
@@ -160,11 +177,16 @@ func domainPrimary(p process) *cobra.Command {
 	c := &cobra.Command{Use: "primary SLUG DOMAIN", Short: "Move a tenant's issuer and links to a domain"}
 	c.Long = "Move a tenant's issuer and links to a domain it has verified. Tokens of the issuer before stay good until they expire, within the hour."
 	return onDomain(p, c, func(ctx context.Context, pl *platform, by tenancy.Admitted, d tenancy.Domain) error {
+		before := pl.config.Address.Issuer(by.Tenant)
 		if _, err := pl.domains.MakePrimary(ctx, by, d.ID); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "the issuer of %s is %s\nTokens of the issuer before are good until %s at the latest.\n", by.Tenant.Slug,
-			pl.config.Address.Origin(d.Domain), pl.now().Add(tenancy.MaxAccessLife).UTC().Format(time.TimeOnly+" UTC"))
+		t, err := pl.directory.Read(ctx, by.Tenant.ID)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "the issuer of %s is %s\n", t.Slug, pl.config.Address.Issuer(t))
+		pl.tellIssuer(p, t, before)
 		return nil
 	})
 }
@@ -172,13 +194,25 @@ func domainPrimary(p process) *cobra.Command {
 func domainRemove(p process) *cobra.Command {
 	c := &cobra.Command{Use: "remove SLUG DOMAIN", Short: "Give a tenant's domain up"}
 	c.Long = "Give a tenant's domain up: nobody is served there any more, and another tenant may prove it. If it was the primary one, the\n" +
-		"host proved longest takes its place. Of a name that the platform gave there is no claim: the tenant gets it back when it is\n" +
-		"renamed to another slug and back."
+		"host proved longest takes its place, and is the issuer. Of a name that the platform gave there is no claim: the tenant gets it\n" +
+		"back when it is renamed to another slug and back, and keeps the other slug's name besides; which is primary says domain list."
 	return onDomain(p, c, func(ctx context.Context, pl *platform, by tenancy.Admitted, d tenancy.Domain) error {
+		before := pl.config.Address.Issuer(by.Tenant)
 		if err := pl.domains.Remove(ctx, by, d.ID); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "%s no longer has %s\n", by.Tenant.Slug, d.Domain)
+		t, err := pl.directory.Read(ctx, by.Tenant.ID)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s no longer has %s\n", t.Slug, d.Domain)
+		if now := pl.config.Address.Issuer(t); now != before {
+			fmt.Fprintf(p.stdout, "the issuer of %s is %s\n", t.Slug, now)
+		}
+		pl.tellIssuer(p, t, before)
+		if d.VerifiedAt != nil {
+			fmt.Fprintf(p.stdout, "Passkeys that were made for %s wait until the tenant has it again.\n", d.Domain)
+		}
 		return nil
 	})
 }

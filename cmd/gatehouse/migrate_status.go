@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,11 @@ func migrateStatus(p process) *cobra.Command {
 			rows = append(rows, []any{n.Database, n.Version, n.Tenants, n.Failed})
 			if n.Version < s.Version {
 				behind += n.Tenants
+			}
+		}
+		for _, d := range databases {
+			if !slices.ContainsFunc(s.Counts, func(n fleet.Count) bool { return n.Database == d.Name }) {
+				rows = append(rows, []any{d.Name, "-", 0, 0})
 			}
 		}
 		if err := table(p, "DATABASE\tVERSION\tTENANTS\tFAILED", rows); err != nil {

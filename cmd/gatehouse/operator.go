@@ -88,9 +88,22 @@ func (p *platform) tenant(ctx context.Context, slug string) (tenancy.Tenant, err
 	}
 	t, err := p.directory.BySlug(ctx, s)
 	if errors.Is(err, tenancy.ErrUnknown) {
-		return t, fmt.Errorf("there is no tenant %q", slug)
+		return t, p.noTenant(ctx, s)
 	}
 	return t, err
+}
+
+// noTenant says why a slug names nobody who could be worked on: it may be in its time of grace.
+func (p *platform) noTenant(ctx context.Context, slug tenancy.Slug) error {
+	none := fmt.Errorf("there is no tenant %q", slug)
+	found, err := p.anyTenant(ctx, string(slug))
+	if err != nil {
+		return none
+	}
+	if t, err := p.directory.Read(ctx, found); err != nil || t.State != tenancy.Deleting {
+		return none
+	}
+	return fmt.Errorf("%s is to be deleted: gatehouse tenant restore %s brings it back", slug, slug)
 }
 
 // oneLine keeps an error to one line: the driver's tell of each address on one of its own, and of the same one as often as it

@@ -30,7 +30,7 @@ func tenantCreate(p process) *cobra.Command {
 	c.Flags().StringVar(&name, "name", "", "name of the tenant (default: its slug)")
 	c.Flags().StringVar(&owner, "owner-email", "", "address of its first owner")
 	c.Flags().StringVar(&ownerName, "owner-name", "", "name of its first owner")
-	c.Flags().StringVar(&database, "database", "", "name of the database it is put into (default: the one with most room)")
+	c.Flags().StringVar(&database, "database", "", "name of the database it is put into (default: the one with most room); every replica must know it")
 	c.Flags().StringVar(&algorithm, "algorithm", string(custody.ES256), "signature algorithm: ES256, EdDSA or RS256")
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
 		t := tenancy.Tenant{Name: name, Locale: "en", OwnerName: ownerName, Database: database, SigningAlgorithm: custody.Algorithm(algorithm)}
@@ -124,18 +124,24 @@ func tenantRename(p process) *cobra.Command {
 	c := &cobra.Command{
 		Use: "rename OLD NEW", Short: "Give a tenant another slug", Args: exactly(2),
 		Long: "Give a tenant another slug. The old one leads nowhere then and is parked: no other tenant is ever given it, and this one may\n" +
-			"take it back. Domains stay as they are; where tenants are given one, the new slug's is added.",
+			"take it back. Domains stay as they are; where tenants are given one, the new slug's is added. The issuer changes where it was\n" +
+			"made of the slug, and where the tenant had no domain and is given one now.",
 	}
 	addFlags(c)
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
-		t, err := pl.tenant(ctx, args[0])
-		if err != nil {
-			return err
-		}
 		slug, err := tenancy.ParseNewSlug(args[1])
 		if err != nil {
 			return fmt.Errorf("slug %q %w", args[1], err)
 		}
+		t, err := pl.tenant(ctx, args[0])
+		if err != nil {
+			if done, look := pl.provision.Renamed(ctx, tenancy.Slug(args[0]), slug); look == nil && done {
+				fmt.Fprintf(p.stdout, "%s is %s already\n", args[0], slug)
+				return nil
+			}
+			return err
+		}
+		before := pl.config.Address.Issuer(t)
 		if err := pl.provision.Update(ctx, t.ID, tenancy.Change{By: tenancy.Actor{Type: tenancy.ByOperator}, Slug: &slug}); err != nil {
 			return err
 		}
@@ -143,9 +149,18 @@ func tenantRename(p process) *cobra.Command {
 			return err
 		}
 		fmt.Fprintf(p.stdout, "%s is now %s\nissuer  %s\n", args[0], t.Slug, pl.config.Address.Issuer(t))
+		pl.tellIssuer(p, t, before)
 		return nil
 	})
 	return c
+}
+
+// tellIssuer says what follows where the issuer of a tenant has become another one.
+func (p *platform) tellIssuer(at process, t tenancy.Tenant, before string) {
+	if now := p.config.Address.Issuer(t); now != before {
+		fmt.Fprintf(at.stdout, "The issuer was %s: back ends have to be told of the new one. Tokens of the old one are good until %s at the latest.\n",
+			before, p.now().Add(tenancy.MaxAccessLife).UTC().Format(time.DateTime+" UTC"))
+	}
 }
 
 func tenantSuspend(p process) *cobra.Command {

@@ -70,13 +70,16 @@ func tenantImport(p process) *cobra.Command {
 			"Passwords are peppered, refresh tokens and backup codes made, with a key of the tenant that never leaves Vault. Where Vault is\n" +
 			"another one they are lost: say that you know with --lose-keys. Where Vault has the tenant's keys, because the installation it comes from used\n" +
 			"the same one and is gone, all goes on with --keep-keys.\n\n" +
-			"An import that was interrupted is begun again by the same command, or taken back with --discard SLUG.",
+			"The tenant is active here, suspended or not where it comes from, unless --suspended is said.\n\n" +
+			"An import that was interrupted is begun again by the same command, or taken back with\n" +
+			"gatehouse tenant import --discard SLUG.",
 	}
 	addFlags(c)
 	c.Flags().StringVar(&identity, "identity", "", "`file` with the age key that opens it")
 	c.Flags().StringVar(&o.Database, "database", "", "name of the database it is put into (default: the one with most room)")
 	c.Flags().StringVar(&o.KID, "signed-by", "", "thumbprint of the `key` that must have signed it, as the export printed it")
 	c.Flags().BoolVar(&o.LoseKeys, "lose-keys", false, "agree that people choose passwords anew and sign in again")
+	c.Flags().BoolVar(&o.Suspended, "suspended", false, "take it in suspended: gatehouse tenant suspend SLUG --resume lets its people in")
 	c.Flags().BoolVar(&o.KeepKeys, "keep-keys", false, "go on with the keys that Vault has of it; the installation it comes from must be gone")
 	c.Flags().StringVar(&discard, "discard", "", "take back what is left of an interrupted import of the tenant of this `slug`")
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
@@ -96,7 +99,7 @@ func tenantImport(p process) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("%s %w", args[0], ofBundle(err))
 		}
-		tellImported(p, in)
+		tellImported(p, in, o.Suspended)
 		return nil
 	})
 	return c
@@ -122,7 +125,7 @@ func tenantBundle(p process) *cobra.Command {
 			err = tenancy.ErrOtherSigner
 		}
 		if err != nil {
-			return fmt.Errorf("NOT verified: %s %w", args[0], ofBundle(err))
+			return fmt.Errorf("NOT verified: %s %w", args[0], wrongOf(err))
 		}
 		tellBundle(p, o.Manifest, o.KID)
 		return nil
@@ -153,12 +156,20 @@ func ofBundle(err error) error {
 	case errors.Is(err, tenancy.ErrSameKeys):
 		return fmt.Errorf("%w: were the tenant deleted where it comes from, they would be destroyed. Say --keep-keys if that installation is gone", err)
 	}
+	if wrong := wrongOf(err); wrong != nil {
+		return wrong
+	}
+	return fmt.Errorf("was not taken in: %w", plain(err))
+}
+
+// wrongOf is an error that says itself what is wrong with a bundle, nil if it does not.
+func wrongOf(err error) error {
 	for _, of := range []error{bundle.ErrNotBundle, bundle.ErrCutOff, bundle.ErrMalformed, bundle.ErrAltered, tenancy.ErrOtherSigner, tenancy.ErrHere} {
 		if errors.Is(err, of) {
 			return err
 		}
 	}
-	return fmt.Errorf("was not taken in: %w", plain(err))
+	return nil
 }
 
 // bundleFile opens a bundle with the age key in a file, each time it is called. Something that is not ours, cut off or altered comes
@@ -220,9 +231,13 @@ func tellBundle(p process, m bundle.Manifest, kid string) {
 		m.Tenant.Slug, m.Tenant.ID, m.Issuer, m.ExportedAt.Format(time.RFC3339), m.Rows("users"), rows, m.SchemaVersion, kid)
 }
 
-func tellImported(p process, in tenancy.Imported) {
+func tellImported(p process, in tenancy.Imported, suspended bool) {
 	tellBundle(p, in.Manifest, in.KID)
-	fmt.Fprintf(p.stdout, "it lives in %s now; its issuer is %s\n", in.Database, in.Issuer)
+	state := tenancy.Active
+	if suspended {
+		state = tenancy.Suspended
+	}
+	fmt.Fprintf(p.stdout, "it lives in %s now and is %s; its issuer is %s\n", in.Database, state, in.Issuer)
 	if in.Issuer != in.Manifest.Issuer {
 		fmt.Fprintf(p.stdout, "it was %s: back ends must be told, or prove the domain here\n", in.Manifest.Issuer)
 	}

@@ -121,9 +121,10 @@ func TestATenantGoesToAnotherInstallation(t *testing.T) {
 	there.refuses(t, "Say --lose-keys", "import", x.file, "--identity", x.identity)
 	there.refuses(t, "is not signed by the key that you named", "import", x.file, "--identity", x.identity, "--lose-keys", "--signed-by", "another")
 	here.refuses(t, "lives here already", "import", x.file, "--identity", x.identity, "--keep-keys")
+	here.refuses(t, "lives here already", "import", x.file, "--identity", x.identity, "--lose-keys") // and nothing of keys
 
 	said = there.says(t, "import", x.file, "--identity", x.identity, "--lose-keys", "--signed-by", x.kid)
-	for _, want := range []string{"it lives in shared-1 now", "2 people choose a password anew", "2 sessions end", "10 backup codes are gone"} {
+	for _, want := range []string{"it lives in shared-1 now and is active", "2 people choose a password anew", "2 sessions end", "10 backup codes are gone"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the import says\n%swithout %q", said, want)
 		}
@@ -180,11 +181,14 @@ func TestATenantKeepsItsKeys(t *testing.T) {
 	here, there := newSite(t, tenancytest.Install(t)), newSite(t, tenancytest.Install(t))
 	x := pack(t, here)
 	there.refuses(t, "Say --keep-keys", "import", x.file, "--identity", x.identity, "--lose-keys")
-	said := there.says(t, "import", x.file, "--identity", x.identity, "--keep-keys")
-	if strings.Contains(said, "anew by mail") {
+	said := there.says(t, "import", x.file, "--identity", x.identity, "--keep-keys", "--suspended")
+	if strings.Contains(said, "anew by mail") || !strings.Contains(said, "and is suspended") {
 		t.Errorf("the import says\n%s", said)
 	}
 	at := x.arrived(there)
+	at.login(t, x.person, goodPassword).want(t, 403, "tenant_suspended")
+	there.says(t, "suspend", at.slug, "--resume")
+	eventually(t, 10*time.Second, "it is active", func() bool { return at.login(t, x.person, goodPassword).status == 200 })
 	at.refresh(t, x.signedIn.text("refresh_token")).want(t, 200, "")
 	at.login(t, x.person, goodPassword).want(t, 200, "")
 	at.login(t, x.imported, foreignPassword).want(t, 200, "")

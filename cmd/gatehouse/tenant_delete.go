@@ -32,7 +32,7 @@ func tenantDelete(p process) *cobra.Command {
 	}
 	addFlags(c)
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be destroyed, and change nothing")
-	c.Flags().StringVar(&grace, "grace", "", "have it deleted after this `time`, as in 7d; until then gatehouse tenant restore brings it back")
+	c.Flags().StringVar(&grace, "grace", "", "have it deleted after this `time`, as in 7d or 36h, at most 365d; until then gatehouse tenant restore brings it back")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.Flags().StringVar(&receipt, "receipt", "", "write the receipt to this `file`")
 	c.RunE = operator(p, func(ctx context.Context, pl *platform, args []string) error {
@@ -48,6 +48,11 @@ func tenantDelete(p process) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if d.State == tenancy.Deleted && dryRun {
+			fmt.Fprintf(p.stdout, "%s (%s) was deleted at %s already\ndry run: nothing was changed\n", d.Slug, d.Tenant, moment(d.DeletedAt))
+			return nil
+		}
+		was := d
 		if d.State != tenancy.Deleted {
 			if dryRun || !yes {
 				if err := tellDeletion(p, d); err != nil {
@@ -76,6 +81,9 @@ func tenantDelete(p process) *cobra.Command {
 		}
 		if d.State == tenancy.Deleting {
 			fmt.Fprintf(p.stdout, "%s will be deleted after %s\n", d.Slug, d.After.Format(time.RFC3339))
+			if was.State == tenancy.Deleting {
+				fmt.Fprintln(p.stdout, "It was to be deleted then already; for another time restore it first.")
+			}
 			return nil
 		}
 		fmt.Fprintf(p.stdout, "%s (%s) is deleted\n", d.Slug, d.Tenant)
@@ -164,7 +172,7 @@ func tellDeletion(p process, d tenancy.Deletion) error {
 		rows = append(rows, []any{"domain", h})
 	}
 	for _, k := range v.Keys {
-		rows = append(rows, []any{k.Purpose + " key", strings.TrimSpace(fmt.Sprint(k.Algorithm, " ", k.KID))})
+		rows = append(rows, []any{k.Purpose + " key", keyText(k)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Rows)) {
 		if n := v.Rows[name]; n > 0 {
@@ -172,6 +180,14 @@ func tellDeletion(p process, d tenancy.Deletion) error {
 		}
 	}
 	return table(p, "WHAT\tWOULD BE GONE", rows)
+}
+
+// keyText names a key by its thumbprint, or by its version where it has no public half.
+func keyText(k tenancy.InventoryKey) string {
+	if k.KID == "" {
+		return fmt.Sprintf("version %d", k.Version)
+	}
+	return strings.TrimSpace(fmt.Sprint(k.Algorithm, " ", k.KID))
 }
 
 func tenantRestore(p process) *cobra.Command {
@@ -270,7 +286,7 @@ func tellReceipt(p process, r tenancy.Receipt, kid string) error {
 	rows := [][]any{{"shut", r.DeletedAt.Format(time.RFC3339)}, {"keys destroyed", r.KeysDestroyedAt.Format(time.RFC3339)},
 		{"schema and role dropped", r.SchemaDroppedAt.Format(time.RFC3339)}, {"schema", r.Destroyed.Schema}, {"database", r.Destroyed.Database}}
 	for _, k := range r.Destroyed.Keys {
-		rows = append(rows, []any{k.Purpose + " key", strings.TrimSpace(fmt.Sprint(k.Algorithm, " ", k.KID))})
+		rows = append(rows, []any{k.Purpose + " key", keyText(k)})
 	}
 	var total int64
 	for _, n := range r.Destroyed.Rows {

@@ -27,7 +27,8 @@ func deletesTenants(t *testing.T, in tenancytest.Installation, runs func(pattern
 	runs(`^doomed will be deleted after 20\S+Z\n$`, "", "tenant", "delete", "doomed", "--grace", "7d", "--yes")
 	runs(`(?m)^doomed +deleting `, "", "tenant", "list")
 	runs(`(?s)state +deleting\n.*to be deleted +20\S+Z\n$`, "", "tenant", "show", "doomed")
-	refuses(`there is no tenant "doomed"`, "", "user", "list", "doomed")
+	refuses(`doomed is to be deleted: gatehouse tenant restore doomed brings it back`, "", "user", "list", "doomed")
+	runs(`^doomed will be deleted after 20\S+Z\nIt was to be deleted then already; for another time restore it first.\n$`, "", "tenant", "delete", "doomed", "--grace", "1h", "--yes")
 	runs(`^doomed is active\n$`, "", "tenant", "restore", "doomed")
 	refused := func(input string) {
 		t.Helper()
@@ -41,6 +42,7 @@ func deletesTenants(t *testing.T, in tenancytest.Installation, runs func(pattern
 	receipt := runs(`(?s)doomed \([0-9a-f-]{36}\) is deleted\n(ey\S+)\n$`, "doomed\n", "tenant", "delete", "doomed")[1]
 	refuses("doomed is deleted for ever", "", "tenant", "restore", "doomed")
 	refuses("doomed is deleted for ever", "", "tenant", "show", "doomed")
+	runs(`^doomed \([0-9a-f-]{36}\) was deleted at 20\S+Z already\ndry run: nothing was changed\n$`, "", "tenant", "delete", "doomed", "--dry-run")
 	refuses("this slug is taken", "", "tenant", "create", "doomed")
 	if again := runs(`(ey\S+)\n$`, "", "tenant", "delete", "doomed")[1]; again != receipt {
 		t.Error("said again, the receipt is another")

@@ -19,6 +19,7 @@ func tenantMove(p process) *cobra.Command {
 		Long: "Take a tenant to another database while it is used. Nobody is signed out. While its rows are copied it can be read, and\n" +
 			"writes are answered with 503 and Retry-After; a move that would take longer than --max-pause is given up, and the tenant\n" +
 			"stays where it was. The way back is another move.\n\n" +
+			"Every server that runs must know both databases: one that does not know where the tenant lives answers 503 for it.\n\n" +
 			"It can be killed at any moment: the running servers, or the next move of the tenant, put right what it left.",
 	}
 	addFlags(c)
@@ -34,6 +35,10 @@ func tenantMove(p process) *cobra.Command {
 		t, err := pl.tenant(ctx, args[0])
 		if err != nil {
 			return err
+		}
+		if t.Database == to {
+			fmt.Fprintf(p.stdout, "%s lives in %s already\n", t.Slug, to)
+			return nil
 		}
 		moved, err := pl.provision.Move(ctx, tenancy.Actor{Type: tenancy.ByOperator}, t.ID, to, tenancy.MoveOptions{MaxPause: longest, Watch: func(stage string) {
 			if said := moveStages[stage]; said != "" {
