@@ -122,7 +122,7 @@ func OpenBundle(read func() (io.ReadCloser, error)) (Opened, error) {
 	if o.KID, err = OpenStatement(jws, bundleType, keys, &o.Manifest); errors.Is(err, ErrOtherStatement) {
 		return o, bundle.ErrMalformed
 	} else if err != nil {
-		return o, fmt.Errorf("was altered: its manifest %w", err)
+		return o, fmt.Errorf("%w (its manifest: %w)", bundle.ErrAltered, err)
 	}
 	return o, o.Check(parts)
 }

@@ -3,8 +3,11 @@ package tenancy
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -13,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/migrations"
 	"github.com/gatehouse-id/gatehouse/tenancy/bundle"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
 )
 
 // sealedValue is one of a SealedColumn.
@@ -58,13 +62,20 @@ func (b *Bundles) Export(ctx context.Context, by Actor, t Tenant, to io.Writer) 
 	if err != nil {
 		return m, "", err
 	}
+	room := maxOpened
 	for i, of := range b.Belongings {
-		if err := sendOpened(ctx, t, of, sealed[i], w); err != nil {
+		if err := sendOpened(ctx, t, of, sealed[i], w, &room); err != nil {
 			return m, "", err
 		}
 	}
 	m.Parts = w.Parts()
 	jws, kid, err := b.sign(ctx, t, m)
+	if err == nil && !slices.ContainsFunc(m.Keys, func(jwk json.RawMessage) bool {
+		named, _, _, err := custody.ParseJWK(jwk)
+		return err == nil && named == kid
+	}) {
+		err = errors.New("its signing key was changed meanwhile: export it again") // and nobody could verify this one
+	}
 	if err != nil {
 		return m, "", err
 	}
@@ -93,7 +104,7 @@ func (b *Bundles) sendRows(ctx context.Context, t Tenant, m *bundle.Manifest, w 
 }
 
 // sendOpened writes what a column holds sealed.
-func sendOpened(ctx context.Context, t Tenant, of Belonging, values []sealedValue, w *bundle.Writer) error {
+func sendOpened(ctx context.Context, t Tenant, of Belonging, values []sealedValue, w *bundle.Writer, room *int) error {
 	if err := eachOf(ctx, values, func(ctx context.Context, v *sealedValue) (err error) {
 		if v.plain, err = of.Open(ctx, t, v.user, v.sealed); err != nil {
 			err = fmt.Errorf("what is sealed in %s of %s cannot be opened: %w", of.Column().Table, v.row, err)
@@ -101,6 +112,12 @@ func sendOpened(ctx context.Context, t Tenant, of Belonging, values []sealedValu
 		return err
 	}); err != nil {
 		return err
+	}
+	for _, v := range values {
+		*room -= len(v.row.String()) + len(v.plain)
+	}
+	if *room < 0 { // nobody could take it in
+		return fmt.Errorf("it holds more than %d MB of secrets that were sealed, which no bundle carries", maxOpened>>20)
 	}
 	return w.Part(bundle.Header{Name: of.Column().part(), Columns: []string{"id", "value"}}, func(w io.Writer) error {
 		for _, v := range values {

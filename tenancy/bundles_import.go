@@ -63,7 +63,7 @@ var (
 )
 
 // Import takes a tenant in. read opens the bundle, unsealed; it is called twice. Errors: those of OpenBundle; ErrOtherSigner, ErrOtherKeys,
-// ErrSameKeys, ErrHere; 409 slug_taken; 503 capacity_exhausted; 503.
+// ErrSameKeys, ErrHere; ErrDiscarded where it is taken back meanwhile; 409 slug_taken; 503 capacity_exhausted; 503.
 func (b *Bundles) Import(ctx context.Context, by Actor, read func() (io.ReadCloser, error), o ImportOptions) (Imported, error) {
 	from, err := OpenBundle(read)
 	if err != nil {
@@ -86,7 +86,13 @@ func (b *Bundles) Import(ctx context.Context, by Actor, read func() (io.ReadClos
 		return Imported{}, ErrOtherKeys
 	}
 	in := arrival{Bundles: b, by: by, from: from, read: read, tenant: t, same: same}
-	return in.carry(ctx)
+	report, err := in.carry(ctx)
+	if err != nil && in.begun {
+		if taken := in.wanted(ctx); errors.Is(taken, ErrDiscarded) {
+			err = taken // whatever it ran into for that
+		}
+	}
+	return report, err
 }
 
 // arriving is the tenant that a manifest speaks of, as one that is made here. Nothing in a manifest is believed for its form.
@@ -147,6 +153,7 @@ type arrival struct {
 	read   func() (io.ReadCloser, error)
 	tenant Tenant
 	same   bool // custody has the tenant's keys
+	begun  bool // there is a record of it
 
 	key    custody.PublicKey
 	sealed map[string]map[string]string // what was opened, sealed anew, by part and row
@@ -158,6 +165,7 @@ func (a *arrival) carry(ctx context.Context) (Imported, error) {
 	if err := a.reserve(ctx); err != nil {
 		return a.report, err
 	}
+	a.begun = true
 	if err := p.step("reserve"); err != nil {
 		return a.report, err
 	}

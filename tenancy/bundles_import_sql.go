@@ -76,6 +76,8 @@ func (a *arrival) reserved(ctx context.Context, tx provisionTx) (there bool, err
 		return false, err
 	case state != "provisioning":
 		return false, fmt.Errorf("%w: it lives here already", ErrHere)
+	case strings.HasPrefix(mark, discarding):
+		return false, ErrDiscarded
 	case mark != a.mark():
 		return false, fmt.Errorf("%w: another import of it was begun and not ended; go on with that one, or discard it", ErrHere)
 	}
@@ -101,6 +103,11 @@ func (a *arrival) fill(ctx context.Context) error {
 			if err == nil && says != a.mark() {
 				err = fmt.Errorf("a schema %s is in the database %s that this bundle has not filled", name, a.tenant.Database)
 			}
+			return err
+		}
+		// The race: somebody takes the import back, and drops the schema before it is made. Whoever drops it waits for the lock that is
+		// held here, so what is found still wanted now is dropped when it is filled.
+		if err := a.wanted(ctx); err != nil {
 			return err
 		}
 		if err := a.load(ctx, c, name); err != nil {
@@ -224,8 +231,8 @@ func (a *arrival) activate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 { // another run of the same import was faster, or somebody has discarded it
-			return tx.QueryRow(ctx, `select from tenants where id = $1 and state <> 'provisioning'`, t.ID).Scan()
+		if tag.RowsAffected() == 0 {
+			return a.overtaken(ctx, tx)
 		}
 		for _, d := range a.from.Domains {
 			h, err := ParseDomain(d.Domain)
@@ -250,34 +257,6 @@ func (a *arrival) activate(ctx context.Context) error {
 		told.deliver(ctx)
 	}
 	return err
-}
-
-// Discard takes back what an import has left that was interrupted and is not wanted any more, and is not under way. Keys that were made
-// for it are destroyed, keys that were here before are not. Errors: ErrUnknown where there is none.
-func (b *Bundles) Discard(ctx context.Context, s Slug) error {
-	p := b.Provisioner
-	var t id.Tenant
-	var database, mark string
-	err := p.Control.inTx(ctx, func(ctx context.Context, tx provisionTx) error {
-		err := tx.QueryRow(ctx, `select id, database, blueprint from tenants where slug = $1 and state = 'provisioning' and created_at = 'infinity'`, s).
-			Scan(&t, &database, &mark)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrUnknown
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if strings.HasSuffix(mark, newKeys) {
-		if err := p.Keys.Destroy(ctx, t); err != nil {
-			return KeysError(err)
-		}
-	}
-	if err := p.drop(ctx, t, database); err != nil {
-		return err
-	}
-	return p.unreserve(ctx, t)
 }
 
 // notDeleted refuses the id of a tenant that was deleted here. Errors: ErrHere.

@@ -158,6 +158,60 @@ func TestAnInterruptedImportIsTakenUpOrBack(t *testing.T) {
 	}
 }
 
+// Taking an import back may be killed, too, and nobody goes on with what was begun to be taken back: its keys are gone.
+func TestAnInterruptedDiscardIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	from := newPlatform(t)
+	to := elsewhere(t)
+	lose := ImportOptions{LoseKeys: true}
+	for _, step := range []string{"mark", "drop", "destroy"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			tenant, file := from.packed(t)
+			if _, err := to.bundles(t, to.crashing("schema")).Import(t.Context(), operator, reading(file), lose); !errors.Is(err, errCrash) {
+				t.Fatalf("it did not die: %v", err)
+			}
+			if err := to.bundles(t, to.crashing(step)).Discard(t.Context(), tenant.Slug); !errors.Is(err, errCrash) {
+				t.Fatalf("it did not die: %v", err)
+			}
+			if _, err := to.bundles(t, to.provision).Import(t.Context(), operator, reading(file), lose); !errors.Is(err, ErrDiscarded) {
+				t.Errorf("what is taken back is gone on with: %v", err)
+			}
+			check(t, to.bundles(t, to.provision).Discard(t.Context(), tenant.Slug))
+			_, err := to.bundles(t, to.provision).Import(t.Context(), operator, reading(file), lose)
+			check(t, err)
+			to.wantArrived(t, tenant)
+		})
+	}
+}
+
+// An import that is taken back while it fills the schema comes to nothing, and leaves nothing.
+func TestAnImportIsTakenBackWhileItIsUnderWay(t *testing.T) {
+	t.Parallel()
+	from := newPlatform(t)
+	to := elsewhere(t)
+	for _, at := range []string{"reserve", "keys", "schema"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			tenant, file := from.packed(t)
+			o := to.options
+			o.afterStep = func(step string) error {
+				if step == at {
+					return to.bundles(t, to.provision).Discard(t.Context(), tenant.Slug)
+				}
+				return nil
+			}
+			if _, err := to.bundles(t, NewProvisioner(o)).Import(t.Context(), operator, reading(file), ImportOptions{LoseKeys: true}); !errors.Is(err, ErrDiscarded) {
+				t.Errorf("it ends with %v", err)
+			}
+			left := ask[int](t, to, `select (select count(*) from control.tenants where id = $1) + (select count(*) from pg_namespace where nspname = $2)`, tenant.ID, namespace(tenant.ID))
+			if left != 0 {
+				t.Errorf("%d things are left", left)
+			}
+		})
+	}
+}
+
 // again is another bundle of a tenant.
 func (p *platform) again(t testing.TB, tenant Tenant) (Tenant, []byte) {
 	t.Helper()

@@ -62,7 +62,7 @@ func (r *Rotator) noted(ctx context.Context, t id.Tenant) (at time.Time, err err
 // that there is nothing to do for months. It is told false, and reads again.
 func (r *Rotator) note(ctx context.Context, t id.Tenant, was, at time.Time) (noted bool, err error) {
 	err = r.DB.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
-		statement, args := `update key_steps set due_at = $2, changed_at = now() where tenant_id = $1 and due_at = $3`, []any{t, at, was}
+		statement, args := `update key_steps set due_at = $2 where tenant_id = $1 and due_at = $3`, []any{t, at, was}
 		if was.IsZero() {
 			statement, args = `insert into key_steps (tenant_id, due_at) values ($1, $2) on conflict do nothing`, args[:2]
 		}

@@ -164,7 +164,7 @@ func ofBundle(err error) error {
 
 // wrongOf is an error that says itself what is wrong with a bundle, nil if it does not.
 func wrongOf(err error) error {
-	for _, of := range []error{bundle.ErrNotBundle, bundle.ErrCutOff, bundle.ErrMalformed, bundle.ErrAltered, tenancy.ErrOtherSigner, tenancy.ErrHere} {
+	for _, of := range []error{bundle.ErrNotBundle, bundle.ErrCutOff, bundle.ErrMalformed, bundle.ErrAltered, tenancy.ErrOtherSigner, tenancy.ErrHere, tenancy.ErrDiscarded} {
 		if errors.Is(err, of) {
 			return err
 		}
@@ -211,6 +211,9 @@ func writeNew(name string, write func(io.Writer) error) error {
 	}
 	part := name + ".part"
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("an export to %s is under way or was interrupted: in the latter case remove %s", name, part)
+	}
 	if err != nil {
 		return err
 	}
