@@ -93,6 +93,7 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 		{"factors", b.measureFactors},
 		{"refresh", b.measureRefreshes},
 		{"import", b.measureImports},
+		{"policies", b.measurePolicies},
 		{"spray", b.measureSpray},
 		{"fair", b.measureFair},
 		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},

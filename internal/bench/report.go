@@ -23,6 +23,7 @@ type report struct {
 	Spray      *sprayFigures     `json:"spray,omitempty"`
 	Fair       *fairFigures      `json:"fair,omitempty"`
 	Backends   []backendsFigures `json:"backends"`
+	Policies   *policyFigures    `json:"policies,omitempty"`
 	Goals      []goal            `json:"goals"`
 }
 
