@@ -119,7 +119,15 @@ func reasons(err error) (all []string) {
 		}
 		return all
 	}
-	return []string{strings.TrimPrefix(err.Error(), "for policy `rule`, ")}
+	return []string{shortened(strings.TrimPrefix(err.Error(), "for policy `rule`, "))}
+}
+
+// shortened cuts a reason that quotes a type as long as the rule.
+func shortened(reason string) string {
+	if r := []rune(reason); len(r) > 300 {
+		return string(r[:300]) + " ..."
+	}
+	return reason
 }
 
 var place = regexp.MustCompile(`parse error at \S*?(\d+):(\d+) `)
