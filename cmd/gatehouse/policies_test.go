@@ -241,7 +241,7 @@ func TestRulesAreWrittenAsTextAndInParts(t *testing.T) {
 		t.Errorf("with a notice: %s", other.body)
 	}
 	bad := tt.do(t, by("POST", path+"/rules", jsonBody{"policy_text": "permit (principal, action, resource)\nwhen { context.hours > 3 };"})).want(t, 400, "invalid_request")
-	if e := bad.field("details.errors").([]any)[0].(map[string]any); e["line"] != 1.0 || !strings.Contains(e["reason"].(string), "hours") {
+	if e := bad.field("details.errors").([]any)[0].(map[string]any); e["line"] != 2.0 || e["column"] != 16.0 || !strings.Contains(e["reason"].(string), "hours") {
 		t.Errorf("a rule of another schema: %s", bad.body)
 	}
 	bad = tt.do(t, by("POST", path+"/rules", jsonBody{"effect": "permit", "conditions": "context.hour >"})).want(t, 400, "invalid_request")

@@ -74,7 +74,7 @@ func (e enforced) All() iter.Seq2[cedar.PolicyID, *cedar.Policy] {
 func TestVerdictsAreCedars(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	permitted := 0
-	for range 20_000 {
+	for range 5_000 {
 		set, q := randomSet(t, r), randomQuestion(r)
 		c := q.cast()
 		decision, why := cedar.Authorize(enforced{set}, c, q.request(c))
@@ -86,8 +86,8 @@ func TestVerdictsAreCedars(t *testing.T) {
 			permitted++
 		}
 	}
-	if permitted < 2000 || permitted > 18_000 {
-		t.Errorf("%d of 20,000 are permitted: the rules say little", permitted)
+	if permitted < 500 || permitted > 4_500 {
+		t.Errorf("%d of 5,000 are permitted: the rules say little", permitted)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestVerdictsAreCedars(t *testing.T) {
 func TestOnlyWhatLiftsIsAskedFor(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	lifted := 0
-	for range 20_000 {
+	for range 5_000 {
 		set, q := randomSet(t, r), randomQuestion(r)
 		q.Action = Login
 		outcome, methods, v := set.Outcome(q, kinds)
@@ -117,7 +117,7 @@ func TestOnlyWhatLiftsIsAskedFor(t *testing.T) {
 			}
 		}
 	}
-	if lifted < 500 {
+	if lifted < 100 {
 		t.Errorf("%d methods were offered in all: the rules say little", lifted)
 	}
 }

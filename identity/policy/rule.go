@@ -79,7 +79,7 @@ func ParseRules(text string) ([]Rule, error) {
 	}
 	rules, bad := make([]Rule, len(list)), Faults{}
 	for i, p := range list {
-		r, faults := newRule(parts[i], p)
+		r, faults := newRule(text, parts[i], p)
 		rules[i], bad = r, append(bad, faults...)
 	}
 	if len(bad) > 0 {
@@ -88,8 +88,8 @@ func ParseRules(text string) ([]Rule, error) {
 	return rules, nil
 }
 
-// newRule judges a statement that has been parsed.
-func newRule(text string, p *cedar.Policy) (Rule, Faults) {
+// newRule judges a statement of a document that has been parsed.
+func newRule(document, text string, p *cedar.Policy) (Rule, Faults) {
 	at := p.Position()
 	var bad Faults
 	fail := func(reason string) { bad = append(bad, Fault{at.Line, at.Column, reason}) }
@@ -97,9 +97,7 @@ func newRule(text string, p *cedar.Policy) (Rule, Faults) {
 		fail(fmt.Sprintf("is longer than %d bytes", MaxRuleText))
 	}
 	if err := checkTypes(p.AST()); err != nil {
-		for _, reason := range reasons(err) {
-			fail(reason)
-		}
+		bad = append(bad, typeFaults(document, at, err)...)
 	}
 	if a := p.AST(); nameless(scopeOf(a.Principal)) || nameless(scopeOf(a.Resource)) {
 		fail("names an entity without an id")
@@ -109,25 +107,6 @@ func newRule(text string, p *cedar.Policy) (Rule, Faults) {
 		fail(err.Error())
 	}
 	return Rule{text, p, said, factsOf(string(p.MarshalCedar()))}, bad
-}
-
-// reasons are those of an error that the validator has joined, without its name for the rule.
-func reasons(err error) (all []string) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, one := range joined.Unwrap() {
-			all = append(all, reasons(one)...)
-		}
-		return all
-	}
-	return []string{shortened(strings.TrimPrefix(err.Error(), "for policy `rule`, "))}
-}
-
-// shortened cuts a reason that quotes a type as long as the rule.
-func shortened(reason string) string {
-	if r := []rune(reason); len(r) > 300 {
-		return string(r[:300]) + " ..."
-	}
-	return reason
 }
 
 var place = regexp.MustCompile(`parse error at \S*?(\d+):(\d+) `)
