@@ -76,28 +76,6 @@ func deviceOf(u id.User, userAgent string) string {
 	return hex.EncodeToString(h[:4])
 }
 
-// notices are what a verdict has to say to the user, in their language or else the tenant's.
-func (j *Judge) notices(ctx context.Context, t tenancy.Tenant, u id.User, v policy.Verdict) ([]string, error) {
-	if !v.Speaks() {
-		return nil, nil
-	}
-	set, err := j.Settings.Of(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	var theirs Preferences
-	if err := j.DB.InBatch(ctx, t, func(b *tenancy.Batch) { readPreferences(b, u, &theirs) }); err != nil {
-		return nil, err
-	}
-	var locales []string
-	for _, locale := range []*string{theirs.Locale, set.Locale} {
-		if locale != nil {
-			locales = append(locales, *locale)
-		}
-	}
-	return v.Notices(append(locales, t.Locale)...), nil
-}
-
 // may asks whether a user may do what the question says, and records that they may not. Errors: 403 policy_denied.
 func (j *Judge) may(ctx context.Context, t tenancy.Tenant, q policy.Question) error {
 	m, err := j.open(ctx, t, q)
@@ -111,36 +89,6 @@ func (j *Judge) may(ctx context.Context, t tenancy.Tenant, q policy.Question) er
 	e := audit.Event{Action: "policy.denied", Actor: audit.Actor{Type: audit.ByUser, ID: q.Subject.ID.String()}, At: q.Context.Now}.
 		User(q.Subject.ID).With("action", string(q.Action))
 	return j.deny(ctx, t, q.Subject.ID, v, e)
-}
-
-// deny records a denial and is the answer to it.
-func (j *Judge) deny(ctx context.Context, t tenancy.Tenant, u id.User, v policy.Verdict, e audit.Event) error {
-	e = withRules(e, v)
-	if err := j.DB.InBatch(ctx, t, func(b *tenancy.Batch) { audit.Queue(ctx, b, t, e) }); err != nil {
-		return err
-	}
-	notices, err := j.notices(ctx, t, u, v)
-	if err != nil {
-		return err
-	}
-	return problem.PolicyDenied(notices...)
-}
-
-// withRules says in an entry which rules decided, and which could not be evaluated and why.
-func withRules(e audit.Event, v policy.Verdict) audit.Event {
-	e = e.With("rules", ruleIDs(v.Determining))
-	for _, f := range v.Failed {
-		e = e.With("failed_rule", f.Rule.ID.String()).With("failure", f.Reason)
-	}
-	return e
-}
-
-func ruleIDs(rules []policy.Named) []string {
-	ids := make([]string, len(rules))
-	for i, r := range rules {
-		ids[i] = r.ID.String()
-	}
-	return ids
 }
 
 // MayEnroll asks whether a signed-in user may set up a factor of a kind. Errors: 403 policy_denied.
@@ -185,22 +133,4 @@ func (j *Judge) call(by Caller, operation string, s Scope) policy.Question {
 	q := j.question(by.Tenant, policy.CallAPI, *by.User, by.Session.AMR, by.From)
 	q.Context.Operation, q.Context.Scope = operation, string(s)
 	return q
-}
-
-// WouldRemain reports whether the caller, under other rules, could sign in as they did, stay so and do an operation. If not,
-// notices are what those rules have to say. A key is governed by its scopes and always remains.
-func (c Caller) WouldRemain(set *policy.Set, operation string, s Scope, now time.Time) (ok bool, notices []string) {
-	if c.Key != nil {
-		return true, nil
-	}
-	j := Judge{Now: func() time.Time { return now }}
-	q := j.call(c, operation, s)
-	q.Context.Standing.KnownDevice = true // it will be, by then
-	for _, a := range []policy.Action{policy.CallAPI, policy.Login, policy.Refresh} {
-		q.Action = a
-		if v := set.Decide(q); !v.Permitted && (a != policy.Login || !set.Decide(q.With("otp", "mfa")).Permitted && !set.Decide(q.With("hwk", "user", "mfa")).Permitted) {
-			return false, v.Notices()
-		}
-	}
-	return true, nil
 }

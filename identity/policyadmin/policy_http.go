@@ -1,12 +1,9 @@
 package policyadmin
 
 import (
-	"errors"
 	"net/http"
-	"strconv"
-	"time"
-	"unicode"
-	"unicode/utf8"
+	"slices"
+	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -16,7 +13,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 	"github.com/gatehouse-id/gatehouse/internal/strictjson"
-	"github.com/gatehouse-id/gatehouse/tenancy"
 )
 
 const write identity.Scope = "policies:write"
@@ -46,136 +42,6 @@ func (s *Store) Mount(r *mux.Router, g *identity.Guard) {
 		http.MethodPut:    g.Admin(write, s.replaceRule),
 		http.MethodDelete: g.Admin(write, s.removeRule),
 	})
-}
-
-type policyBody struct {
-	ID          id.Policy  `json:"id"`
-	Name        string     `json:"name"`
-	Description string     `json:"description"`
-	Enabled     bool       `json:"enabled"`
-	Priority    int        `json:"priority"`
-	Mode        Mode       `json:"mode"`
-	Rules       []ruleBody `json:"rules"`
-	CreatedAt   time.Time  `json:"created_at"`
-	UpdatedAt   time.Time  `json:"updated_at"`
-}
-
-func render(p Policy) policyBody {
-	rules := make([]ruleBody, len(p.Rules))
-	for i, r := range p.Rules {
-		rules[i] = renderRule(r)
-	}
-	return policyBody{p.ID, p.Name, p.Description, p.Enabled, p.Priority, p.Mode, rules, p.CreatedAt, p.UpdatedAt}
-}
-
-// policyRequest is a policy as it is to be. What an answer holds besides may be sent back with it and is not looked at.
-type policyRequest struct {
-	Name        string                             `json:"name"`
-	Description strictjson.Optional[string]        `json:"description"`
-	Enabled     strictjson.Optional[bool]          `json:"enabled"`
-	Priority    strictjson.Optional[int]           `json:"priority"`
-	Mode        strictjson.Optional[string]        `json:"mode"`
-	Rules       strictjson.Optional[[]ruleRequest] `json:"rules"`
-	Set         *string                            `json:"cedar_policy_set"`
-	ID          *string                            `json:"id"`
-	CreatedAt   *string                            `json:"created_at"`
-	UpdatedAt   *string                            `json:"updated_at"`
-}
-
-const maxDescription = 1000
-
-// Validate reports bad members but those of rules.
-func (q *policyRequest) Validate() map[string]string {
-	bad := map[string]string{}
-	if name, err := tenancy.ParseName(q.Name); err != nil {
-		bad["name"] = err.Error()
-	} else {
-		q.Name = name
-	}
-	hidden := func(r rune) bool { return unicode.IsControl(r) && r != '\n' }
-	if d := q.Description.Value; utf8.RuneCountInString(d) > maxDescription || hasRune(d, hidden) {
-		bad["description"] = "must be at most " + strconv.Itoa(maxDescription) + " characters, without control characters"
-	}
-	if p := q.Priority.Value; p < -1000 || p > 1000 {
-		bad["priority"] = "must be from -1000 to 1000"
-	}
-	if m := Mode(q.Mode.Or(string(Enforce))); m != Enforce && m != Shadow {
-		bad["mode"] = "must be enforce or shadow"
-	}
-	if q.Set != nil && q.Rules.Set {
-		bad["cedar_policy_set"] = "must not be given together with rules"
-	}
-	return bad
-}
-
-func hasRune(s string, f func(rune) bool) bool {
-	for _, r := range s {
-		if f(r) {
-			return true
-		}
-	}
-	return false
-}
-
-// over lays what was sent over a policy. What is not said stays; rules that are said replace all there are.
-func (q *policyRequest) over(p *Policy, now time.Time) error {
-	p.Name, p.Description = q.Name, q.Description.Or(p.Description)
-	p.Enabled, p.Priority, p.Mode = q.Enabled.Or(p.Enabled), q.Priority.Or(p.Priority), Mode(q.Mode.Or(string(p.Mode)))
-	switch {
-	case q.Set != nil:
-		rules, err := policy.ParseRules(*q.Set)
-		if err != nil {
-			return faulty("cedar_policy_set", err)
-		}
-		p.Rules = nil
-		for i, r := range rules {
-			p.Rules = append(p.Rules, Rule{id.NewRule(), i + 1, now, r})
-		}
-	case q.Rules.Set:
-		return q.replaceRules(p, now)
-	}
-	return nil
-}
-
-// replaceRules has the rules be those that were sent. One that is sent with the id of a rule there is remains that rule.
-func (q *policyRequest) replaceRules(p *Policy, now time.Time) error {
-	before := p.Rules
-	p.Rules = nil
-	for i, sent := range q.Rules.Value {
-		path := "rules[" + strconv.Itoa(i) + "]."
-		if bad := sent.Validate(); len(bad) > 0 {
-			fields := map[string]string{}
-			for name, why := range bad {
-				fields[path+name] = why
-			}
-			return problem.Fields(fields)
-		}
-		var was *Rule
-		for j := range before {
-			if sent.ID != nil && *sent.ID == before[j].ID.String() {
-				was = &before[j]
-			}
-		}
-		r, err := sent.rule(was, path)
-		if err != nil {
-			return err
-		}
-		r.Ordinal = sent.Ordinal.Or(i + 1)
-		if was == nil {
-			r.ID, r.CreatedAt = id.NewRule(), now
-		}
-		p.Rules = append(p.Rules, r)
-	}
-	return nil
-}
-
-// faulty is the answer to a text that is no rule: what is wrong with it, and where.
-func faulty(field string, err error) error {
-	faults, ok := errors.AsType[policy.Faults](err)
-	if !ok {
-		return err
-	}
-	return problem.Field(field, faults.Error()).Detail("errors", []policy.Fault(faults))
 }
 
 func (s *Store) create(w http.ResponseWriter, r *http.Request, by identity.Caller) error {
@@ -290,4 +156,14 @@ func (s *Store) schema(w http.ResponseWriter, _ *http.Request, _ identity.Caller
 		Cedar string         `json:"cedar"`
 		JSON  strictjson.Raw `json:"json"`
 	}{policy.Schema, form})
+}
+
+// pageOf is what follows an id, in the order of ids, which is that in which they were made.
+func pageOf(all []Policy, after id.Policy, most int) []Policy {
+	sorted := slices.SortedFunc(slices.Values(all), func(a, b Policy) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	from, _ := slices.BinarySearchFunc(sorted, after, func(p Policy, x id.Policy) int { return strings.Compare(p.ID.String(), x.String()) })
+	if from < len(sorted) && sorted[from].ID == after {
+		from++
+	}
+	return sorted[from:min(len(sorted), from+most)]
 }
