@@ -33,9 +33,8 @@ func (j *Judge) notices(ctx context.Context, t tenancy.Tenant, u id.User, v poli
 }
 
 // deny records a denial and is the answer to it.
-func (j *Judge) deny(ctx context.Context, t tenancy.Tenant, u id.User, v policy.Verdict, e audit.Event) error {
-	e = withRules(e, v)
-	if err := j.DB.InBatch(ctx, t, func(b *tenancy.Batch) { audit.Queue(ctx, b, t, e) }); err != nil {
+func (j *Judge) deny(ctx context.Context, t tenancy.Tenant, u id.User, v policy.Verdict, record func(*tenancy.Batch)) error {
+	if err := j.DB.InBatch(ctx, t, record); err != nil {
 		return err
 	}
 	notices, err := j.notices(ctx, t, u, v)

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
@@ -87,7 +88,8 @@ func (l *Logins) denied(ctx context.Context, t tenancy.Tenant, u User, p Proof, 
 		debt, err := l.Factors.Raised(ctx, t, p, lift)
 		return Outcome{Debt: debt}, err
 	}
-	return Outcome{}, l.Judge.deny(ctx, t, u.ID, v, described(failedLogin(u.ID, policyDenied, l.Now()), p))
+	e := withRules(described(failedLogin(u.ID, policyDenied, l.Now()), p), v)
+	return Outcome{}, l.Judge.deny(ctx, t, u.ID, v, func(b *tenancy.Batch) { audit.Queue(ctx, b, t, e) })
 }
 
 // serving refuses a tenant that was suspended or deleted since it was looked up, which may be before a password was hashed.

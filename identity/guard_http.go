@@ -39,15 +39,18 @@ func (g *Guard) Admin(s Scope, h CallerHandler) rest.Handler {
 	return g.admit(func(r *http.Request, c Caller) error { return c.may(r.Context(), g.Judge, operationOf(r), s) }, h)
 }
 
-// operationOf names an operation as rules do: method and path template.
+// operationOf names an operation as rules do: method and path template. HEAD is the GET that it asks about: it tells of the same.
 func operationOf(r *http.Request) string {
-	path := r.URL.Path
+	method, path := r.Method, r.URL.Path
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	if route := mux.CurrentRoute(r); route != nil {
 		if template, err := route.GetPathTemplate(); err == nil {
 			path = template
 		}
 	}
-	return r.Method + " " + path
+	return method + " " + path
 }
 
 // Streaming is Admin for an operation whose body is longer than anybody may wait for.

@@ -88,7 +88,7 @@ func (j *Judge) may(ctx context.Context, t tenancy.Tenant, q policy.Question) er
 	}
 	e := audit.Event{Action: "policy.denied", Actor: audit.Actor{Type: audit.ByUser, ID: q.Subject.ID.String()}, At: q.Context.Now}.
 		User(q.Subject.ID).With("action", string(q.Action))
-	return j.deny(ctx, t, q.Subject.ID, v, e)
+	return j.deny(ctx, t, q.Subject.ID, v, func(b *tenancy.Batch) { queueDenied(ctx, b, t, withRules(e, v), `"action":"`+string(q.Action)+`"`) })
 }
 
 // MayEnroll asks whether a signed-in user may set up a factor of a kind. Errors: 403 policy_denied.
@@ -126,7 +126,8 @@ func (j *Judge) mayCall(ctx context.Context, by Caller, operation string, s Scop
 		return problem.Forbidden()
 	}
 	e := audit.Event{Action: "policy.denied", Actor: by.Actor(), At: j.Now()}.User(by.User.ID).With("action", string(policy.CallAPI)).With("operation", operation)
-	return j.deny(ctx, by.Tenant, by.User.ID, v, e)
+	said := `"action":"` + string(policy.CallAPI) + `","operation":"` + operation + `"`
+	return j.deny(ctx, by.Tenant, by.User.ID, v, func(b *tenancy.Batch) { queueDenied(ctx, b, by.Tenant, withRules(e, v), said) })
 }
 
 func (j *Judge) call(by Caller, operation string, s Scope) policy.Question {

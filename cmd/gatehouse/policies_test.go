@@ -110,7 +110,7 @@ func TestWhatWasProvedIsPutToTheRulesAgain(t *testing.T) {
 func TestADeniedRefreshSpendsNothing(t *testing.T) {
 	t.Parallel()
 	tt := sharedPlatform(t).newTenant(t)
-	email, _ := tt.newUser(t)
+	email, user := tt.newUser(t)
 	token := tt.login(t, email, goodPassword).want(t, 200, "").text("refresh_token")
 	id := tt.decree(t, officeOnly)
 	refreshAt := func(from string) answer {
@@ -118,6 +118,11 @@ func TestADeniedRefreshSpendsNothing(t *testing.T) {
 	}
 	if got := notices(refreshAt("").want(t, 403, "policy_denied")); len(got) != 1 {
 		t.Errorf("notices %q", got)
+	}
+	refreshAt("").want(t, 403, "policy_denied")
+	refreshAt("").want(t, 403, "policy_denied")
+	if n := tt.recorded(t, "policy.denied", user); n != 1 {
+		t.Errorf("one who goes on asking is recorded %d times", n)
 	}
 	next := refreshAt(atTheOffice).want(t, 200, "").text("refresh_token")
 	tt.do(t, asKey(tt.host, tt.key)("DELETE", "/v1/policies/"+id, nil)).want(t, 204, "")
@@ -136,6 +141,11 @@ func TestRulesDecideWhoAdministers(t *testing.T) {
 @notice("Not on this system.") forbid (principal, action == Action::"call_api", resource) when { context.operation == "DELETE /v1/users/{id}" };`)
 	get(helper, "/v1/users").want(t, 200, "")
 	get(helper, "/v1/settings").want(t, 403, "forbidden")
+	tt.decree(t, `forbid (principal == User::"`+helperID+`", action == Action::"call_api", resource) when { context.operation == "GET /v1/users/{id}" };`)
+	get(helper, "/v1/users/"+helperID).want(t, 403, "policy_denied")
+	if a := tt.do(t, tt.asUser(helper)("HEAD", "/v1/users/"+helperID, nil)); a.status != 403 {
+		t.Errorf("HEAD is another operation than GET: %d", a.status)
+	}
 	_, victim := tt.newUser(t)
 	del := tt.do(t, tt.asUser(admin)("DELETE", "/v1/users/"+victim, nil)).want(t, 403, "policy_denied")
 	if got := notices(del); !slices.Equal(got, []string{"Not on this system."}) {

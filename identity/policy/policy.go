@@ -74,6 +74,9 @@ type Context struct {
 	Scope     string // of CallAPI
 }
 
+// DeviceMemory is how long a browser is known after its user has signed in with it.
+const DeviceMemory = 90 * 24 * time.Hour
+
 // Standing is what has to be looked up about a user, and is only where a rule asks for it.
 type Standing struct {
 	KnownDevice     bool

@@ -53,7 +53,6 @@ const (
 	rehearsalPage  = 2000
 	rehearsalTime  = time.Minute
 	longestHistory = 90 // days
-	deviceMemory   = 90 * 24 * time.Hour
 )
 
 // Rehearse puts the tenant's logins since a moment to a draft: as they were made, by users as they are now. Of an address the

@@ -52,7 +52,7 @@ type pastLogin struct {
 func (r *rehearser) run(ctx context.Context, tell func(done, all int)) error {
 	began, from := time.Now(), r.since
 	if r.set.Asks() { // what was before counts for what is known of users
-		from = from.Add(-deviceMemory)
+		from = from.Add(-policy.DeviceMemory)
 	}
 	total := 0
 	if err := r.store.DB.InBatch(ctx, r.tenant, func(b *tenancy.Batch) { countLogins(b, from, r.until, &total) }); err != nil {
@@ -132,7 +132,7 @@ func (r *rehearser) standing(l pastLogin) policy.Standing {
 			failures++
 		}
 	}
-	return policy.Standing{KnownDevice: ok && known.After(l.at.Add(-deviceMemory)), FailuresLastDay: failures}
+	return policy.Standing{KnownDevice: ok && known.After(l.at.Add(-policy.DeviceMemory)), FailuresLastDay: failures}
 }
 
 // judge compares what came of a login with what would have come of it.
