@@ -293,17 +293,24 @@ func (a *arrival) again(use func(bundle.Header, io.Reader) error) error {
 	return a.from.Check(parts)
 }
 
-// formerHost is the host that tokens name as the tenant's issuer which it brings along, if it was a host of its own.
-func (a *arrival) formerHost() Host {
+// formerIssuer is what tokens name as the tenant's issuer that it brings along: a host of its own, or its place on the shared host there.
+// The host is empty where it is nothing that a token could name here.
+func (a *arrival) formerIssuer() (h Host, s Slug) {
 	u, err := url.Parse(a.from.Issuer)
-	if err != nil || strings.Trim(u.Path, "/") != "" {
-		return ""
+	if err != nil {
+		return "", ""
 	}
-	h, err := ParseHost(u.Hostname())
-	if err != nil || h == a.tenant.PrimaryDomain {
-		return ""
+	if h, err = ParseHost(u.Hostname()); err != nil {
+		return "", ""
 	}
-	return h
+	slug, below := strings.CutPrefix(u.Path, "/t/")
+	switch {
+	case below && slug == string(a.tenant.Slug):
+		return h, a.tenant.Slug
+	case strings.Trim(u.Path, "/") != "" || h == a.tenant.PrimaryDomain:
+		return "", ""
+	}
+	return h, ""
 }
 
 // mark is what a schema says of itself that a bundle has filled, and a record that is reserved for one.

@@ -244,9 +244,9 @@ func (a *arrival) activate(ctx context.Context) error {
 				return err
 			}
 		}
-		if h := a.formerHost(); h != "" {
-			if _, err := tx.Exec(ctx, `insert into former_issuers (tenant_id, host, slug, ended_at) values ($1, $2, '', $3) on conflict do nothing`,
-				t.ID, h, p.Now()); err != nil {
+		if h, slug := a.formerIssuer(); h != "" {
+			if _, err := tx.Exec(ctx, `insert into former_issuers (tenant_id, host, slug, ended_at) values ($1, $2, $3, $4) on conflict do nothing`,
+				t.ID, h, slug, p.Now()); err != nil {
 				return err
 			}
 		}

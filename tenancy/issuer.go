@@ -13,7 +13,7 @@ const MaxAccessLife = time.Hour
 const issuerGrace = MaxAccessLife + 5*time.Minute
 
 // FormerIssuer is an issuer that a tenant had before its primary domain or its slug changed: a host or, where that is empty,
-// the place of a slug on the shared host.
+// the place of a slug on the shared host. With both it is such a place on the shared host of the installation that the tenant comes from.
 type FormerIssuer struct {
 	Host    Host
 	Slug    Slug
@@ -39,13 +39,20 @@ func (a Address) issuer(h Host, s Slug) string {
 	return a.Origin(a.shared) + "/t/" + string(s)
 }
 
+func (a Address) former(f FormerIssuer) string {
+	if f.Host != "" && f.Slug != "" {
+		return a.Origin(f.Host) + "/t/" + string(f.Slug)
+	}
+	return a.issuer(f.Host, f.Slug)
+}
+
 // Issued reports whether tokens of the tenant may name this issuer: it is the tenant's, or was until a moment ago.
 func (a Address) Issued(t Tenant, issuer string, now time.Time) bool {
 	if issuer == a.Issuer(t) {
 		return true
 	}
 	for _, f := range t.FormerIssuers {
-		if f.good(now) && issuer == a.issuer(f.Host, f.Slug) {
+		if f.good(now) && issuer == a.former(f) {
 			return true
 		}
 	}
@@ -57,7 +64,7 @@ func (a Address) Issued(t Tenant, issuer string, now time.Time) bool {
 // as such a token may be alive that address, if it is the tenant's still, speaks of itself.
 func (a Address) IssuerAt(t Tenant, s Site, now time.Time) string {
 	for _, f := range t.FormerIssuers {
-		here := f.Host == s.host
+		here := f.Host == s.host && f.Slug == ""
 		if s.Shared() {
 			here = f.Host == "" && string(f.Slug) == s.hints.PathSlug
 		}

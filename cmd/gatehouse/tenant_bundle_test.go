@@ -108,7 +108,7 @@ func (x travelling) arrived(at site) testTenant {
 }
 
 // A tenant leaves for an installation with another Vault. Ids, API keys, second factors and imported passwords go along, its log holds
-// from beginning to end, old tokens verify; passwords of our own are chosen anew.
+// from beginning to end, the keys of old tokens are told; passwords of our own are chosen anew.
 func TestATenantGoesToAnotherInstallation(t *testing.T) {
 	t.Parallel()
 	here, there := newSite(t, tenancytest.Install(t)), elsewhere(t)
