@@ -250,6 +250,14 @@ func TestRulesAreWrittenAsTextAndInParts(t *testing.T) {
 	if other.text("notice") != "At three." || !strings.Contains(other.text("policy_text"), `@notice("At three.")`) {
 		t.Errorf("with a notice: %s", other.body)
 	}
+	part := tt.do(t, by("PUT", path+"/rules/"+r.text("id"), jsonBody{"conditions": "context.hour == 4"})).want(t, 200, "")
+	if part.text("notice") != "At three." || !strings.Contains(part.text("policy_text"), "context.hour == 4") || part.text("effect") != "permit" {
+		t.Errorf("with other conditions alone: %s", part.body)
+	}
+	if p := tt.do(t, by("PUT", path, jsonBody{"enabled": false})).want(t, 200, ""); p.text("name") != "Hours" || len(p.field("rules").([]any)) != 2 {
+		t.Errorf("switched off and nothing else: %s", p.body)
+	}
+	tt.do(t, by("PUT", path, jsonBody{"enabled": true, "rules": nil})).want(t, 400, "invalid_request")
 	bad := tt.do(t, by("POST", path+"/rules", jsonBody{"policy_text": "permit (principal, action, resource)\nwhen { context.hours > 3 };"})).want(t, 400, "invalid_request")
 	if e := bad.field("details.errors").([]any)[0].(map[string]any); e["line"] != 2.0 || e["column"] != 16.0 || !strings.Contains(e["reason"].(string), "hours") {
 		t.Errorf("a rule of another schema: %s", bad.body)

@@ -49,7 +49,7 @@ func (s *Store) create(w http.ResponseWriter, r *http.Request, by identity.Calle
 	if err != nil {
 		return err
 	}
-	req, err := rest.Decode[policyRequest](r)
+	req, err := rest.Decode[newPolicyRequest](r)
 	if err != nil {
 		return err
 	}

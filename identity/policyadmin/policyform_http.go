@@ -2,6 +2,7 @@ package policyadmin
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 	"unicode"
@@ -36,7 +37,7 @@ func render(p Policy) policyBody {
 
 // policyRequest is a policy as it is to be. What an answer holds besides may be sent back with it and is not looked at.
 type policyRequest struct {
-	Name        string                             `json:"name"`
+	Name        strictjson.Optional[string]        `json:"name"`
 	Description strictjson.Optional[string]        `json:"description"`
 	Enabled     strictjson.Optional[bool]          `json:"enabled"`
 	Priority    strictjson.Optional[int]           `json:"priority"`
@@ -48,22 +49,43 @@ type policyRequest struct {
 	UpdatedAt   *string                            `json:"updated_at"`
 }
 
-const maxDescription = 1000
+const (
+	maxDescription = 1000 // characters
+	mostPriority   = 1_000_000
+)
+
+// newPolicyRequest is a policy that is made.
+type newPolicyRequest struct{ policyRequest }
+
+// Validate reports bad members, and what is missing.
+func (q *newPolicyRequest) Validate() map[string]string {
+	bad := q.policyRequest.Validate()
+	if !q.Name.Set {
+		bad["name"] = "is required"
+	}
+	return bad
+}
 
 // Validate reports bad members but those of rules.
 func (q *policyRequest) Validate() map[string]string {
 	bad := map[string]string{}
-	if name, err := tenancy.ParseName(q.Name); err != nil {
-		bad["name"] = err.Error()
-	} else {
-		q.Name = name
+	if q.Name.Set {
+		var err error
+		if q.Name.Value, err = tenancy.ParseName(q.Name.Value); err != nil {
+			bad["name"] = err.Error()
+		}
+	}
+	for name, null := range map[string]bool{"enabled": q.Enabled.Null, "priority": q.Priority.Null, "rules": q.Rules.Null} {
+		if null {
+			bad[name] = "must not be null"
+		}
 	}
 	hidden := func(r rune) bool { return unicode.IsControl(r) && r != '\n' }
 	if d := q.Description.Value; utf8.RuneCountInString(d) > maxDescription || hasRune(d, hidden) {
 		bad["description"] = "must be at most " + strconv.Itoa(maxDescription) + " characters, without control characters"
 	}
-	if p := q.Priority.Value; p < -1000 || p > 1000 {
-		bad["priority"] = "must be from -1000 to 1000"
+	if p := q.Priority.Value; p < -mostPriority || p > mostPriority {
+		bad["priority"] = fmt.Sprintf("must be from %d to %d", -mostPriority, mostPriority)
 	}
 	if m := Mode(q.Mode.Or(string(Enforce))); m != Enforce && m != Shadow {
 		bad["mode"] = "must be enforce or shadow"
@@ -85,7 +107,7 @@ func hasRune(s string, f func(rune) bool) bool {
 
 // over lays what was sent over a policy. What is not said stays; rules that are said replace all there are.
 func (q *policyRequest) over(p *Policy, now time.Time) error {
-	p.Name, p.Description = q.Name, q.Description.Or(p.Description)
+	p.Name, p.Description = q.Name.Or(p.Name), q.Description.Or(p.Description)
 	p.Enabled, p.Priority, p.Mode = q.Enabled.Or(p.Enabled), q.Priority.Or(p.Priority), Mode(q.Mode.Or(string(p.Mode)))
 	switch {
 	case q.Set != nil:
