@@ -24,6 +24,7 @@ var paths = map[string]string{
 	"/v1/auth/logout":                       "POST",
 	"/v1/auth/logout-all":                   "POST",
 	"/v1/users/me/sessions":                 "GET, HEAD",
+	"/v1/users/me/activity":                 "GET, HEAD",
 	"/v1/users/me/sessions/" + nobodysID:    "DELETE",
 	"/v1/auth/providers":                    "GET, HEAD",
 	"/v1/users/me/profile":                  "GET, HEAD, PUT",

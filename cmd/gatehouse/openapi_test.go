@@ -266,6 +266,9 @@ func mountedRoutes(t *testing.T) map[string]bool {
 	routes := map[string]bool{}
 	root := filepath.Join("..", "..")
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && name == filepath.Join(root, "cmd", "gatehouse", "pages") {
+			return filepath.SkipDir // what people see is no operation
+		}
 		if err != nil || entry.IsDir() || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/pages"
 	"github.com/gatehouse-id/gatehouse/identity"
 	"github.com/gatehouse-id/gatehouse/internal/openapi"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
@@ -25,6 +26,7 @@ func (p *platform) handler(h *health) http.Handler {
 	identity.MountProviders(r, p.front, p.directory, p.settings)
 	p.profiles.Mount(r, p.guard)
 	p.links.Mount(r, p.front, p.guard)
+	(&identity.Activity{Log: p.audit}).Mount(r, p.guard)
 
 	p.desk.Mount(r, p.front)
 	p.factors.Mount(r, p.guard)
@@ -40,6 +42,8 @@ func (p *platform) handler(h *health) http.Handler {
 	(&tenancy.Platform{Provisioner: p.provision, Directory: p.directory, Repeat: p.repeat, CheckEmail: canonicalEmail}).Mount(r, p.guard)
 
 	(&tenancy.PlatformKeys{Rotator: p.rotator, Directory: p.directory}).Mount(r, p.guard)
+
+	pages.New(pages.Options{API: r, Front: p.front, Address: p.config.Address, Settings: p.settings, Keys: p.custodian, Now: p.now}).Mount(r)
 
 	return rest.Middleware(rest.Options{
 		Log: p.log, HTTPS: p.config.Address.Secure(), TrustedProxies: p.config.TrustedProxies,

@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"math"
 	"regexp"
 	"strconv"
@@ -14,6 +16,14 @@ type Branding struct {
 	Name         *string `json:"name"`          // null: the tenant's name
 	Logo         *string `json:"logo"`          // a data URI; not there where settings come from memory, see Store.Of
 	PrimaryColor *string `json:"primary_color"` // #rrggbb
+
+	LogoTag string `json:"-"` // tells one logo from another, where settings come from memory; empty: there is none
+}
+
+// logoTag is the LogoTag of a logo.
+func logoTag(logo string) string {
+	sum := sha256.Sum256([]byte(logo))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
 const maxLogo = 32 << 10 // bytes of the data URI

@@ -223,7 +223,9 @@ func (s *Store) remembered(ctx context.Context, t tenancy.Tenant) (*Settings, er
 	if err != nil {
 		return nil, err
 	}
-	found.Branding.Logo = nil
+	if logo := found.Branding.Logo; logo != nil {
+		found.Branding.Logo, found.Branding.LogoTag = nil, logoTag(*logo)
+	}
 	if reflect.DeepEqual(found, undecided) {
 		return &undecided, nil
 	}

@@ -1,0 +1,64 @@
+package pages
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+)
+
+// errand is why somebody signs in: an application sent them and wants them back, or they were on their way to another page
+// of ours. It is in the address of every page on the way, so that two tabs on two errands do not meet.
+type errand struct {
+	ReturnURL string // of an application; registered by the tenant
+	State     string // the application's own, handed back as it came (RFC 6749 section 4.1.1)
+	Challenge string // S256, of the verifier that the application will exchange the code with (RFC 7636)
+	Next      string // a page of ours
+}
+
+const longestState = 500 // bytes
+
+var (
+	// s256 is what SHA-256 looks like in base64url.
+	s256 = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+	// ours are pages one may be on the way to: everything behind a sign-in, and nothing that could be read as another host.
+	ours = regexp.MustCompile(`^/(account|console|platform)(/[a-z0-9-]+)*$`)
+)
+
+// readErrand reads it from the address and holds it against what the tenant has registered. Errors: 400 unknown_return_url;
+// 400 invalid_request for one that could not end.
+func (v *visit) readErrand() (e errand, err error) {
+	q, err := url.ParseQuery(v.r.URL.RawQuery)
+	if err != nil {
+		return e, problem.Invalid("The query of the address is malformed.")
+	}
+	if next := q.Get("next"); ours.MatchString(next) {
+		e.Next = next
+	}
+	if !q.Has("return_url") {
+		return e, nil
+	}
+	e.ReturnURL, e.State, e.Challenge = q.Get("return_url"), q.Get("state"), q.Get("code_challenge")
+	switch {
+	case !slices.Contains(v.set.ReturnURLs, e.ReturnURL):
+		return errand{}, &refusal{Status: http.StatusBadRequest, Code: "unknown_return_url", Message: "This application's return URL is not registered here."}
+	case !s256.MatchString(e.Challenge) || q.Has("code_challenge_method") && q.Get("code_challenge_method") != "S256":
+		return errand{}, problem.Invalid("The application must send a code_challenge (S256).")
+	case len(e.State) > longestState:
+		return errand{}, problem.Invalid("The application's state is too long.")
+	}
+	return e, nil
+}
+
+// query is the errand as a query of an address.
+func (e errand) query() string {
+	q := url.Values{}
+	for name, value := range map[string]string{"return_url": e.ReturnURL, "state": e.State, "code_challenge": e.Challenge, "next": e.Next} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q.Encode()
+}

@@ -1,0 +1,95 @@
+package pages
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+)
+
+// failure is what the page of an error shows.
+type failure struct {
+	Code    string
+	Title   string
+	Text    string
+	Notices []string
+	Request string // id, where it is our fault
+	Begin   string // where to begin again
+}
+
+// fail answers with a page that says what went wrong and what to do.
+func (v *visit) fail(err error) {
+	e := asRefusal(v.r, err)
+	if e.Status == http.StatusUnauthorized && v.access != "" { // the session ended, here or elsewhere
+		v.dropCookie("session")
+		_ = v.redirect("/signin")
+		return
+	}
+	if e.Status >= http.StatusInternalServerError && refused(err) == nil {
+		rest.LogFailure(v.r.Context(), err)
+	}
+	if e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable {
+		v.w.Header().Set("Retry-After", strconv.Itoa(max(1, int(e.RetryAfter.Seconds()))))
+	}
+	f := failure{Code: e.Code, Title: v.T("error.title"), Text: v.sentence(e), Notices: e.Notices, Begin: v.URL("/signin")}
+	if key := "error.title." + e.Code; v.words.has(key) {
+		f.Title = v.T(key)
+	}
+	if e.Status >= http.StatusInternalServerError {
+		f.Request = rest.RequestID(v.r.Context())
+	}
+	if v.tenant.ID.IsZero() {
+		f.Begin = ""
+	}
+	if err := v.render(e.Status, "failure", view{visit: v, Data: f}); err != nil {
+		rest.Fail(v.w, v.r, err)
+	}
+}
+
+// asRefusal is any error as the API would have told it.
+func asRefusal(r *http.Request, err error) *refusal {
+	if e := refused(err); e != nil {
+		return e
+	}
+	p := problem.From(err)
+	e := &refusal{Status: p.Kind.Status(), Code: p.Code, Message: p.Message, Notices: p.Notices, RetryAfter: p.RetryAfter}
+	e.Details.RequestID = rest.RequestID(r.Context())
+	return e
+}
+
+// sentence says a refusal in the language of the page: what happened, and what can be done.
+func (v *visit) sentence(e *refusal) string {
+	wait := v.duration(e.RetryAfter)
+	for _, key := range []string{"error." + e.Code, "error.status." + strconv.Itoa(e.Status)} {
+		if v.words.has(key) {
+			return v.T(key, "wait", wait)
+		}
+	}
+	return e.Message
+}
+
+// fields says what is wrong with fields. The API says it in English; where we know the rule we say it in the reader's language.
+func (v *visit) fields(e *refusal) map[string]string {
+	said := map[string]string{}
+	for name, text := range e.Details.Fields {
+		said[name] = text
+		if key := "field." + name; v.words.has(key) && v.Lang() != "en" {
+			said[name] = v.T(key)
+		}
+	}
+	return said
+}
+
+// duration says how long, roughly, rounded up.
+func (v *visit) duration(d time.Duration) string {
+	switch {
+	case d <= time.Minute:
+		return v.T("time.seconds", "n", max(1, int((d+time.Second-1)/time.Second)))
+	case d <= time.Hour:
+		return v.T("time.minutes", "n", int((d+time.Minute-1)/time.Minute))
+	default:
+		return v.T("time.hours", "n", int((d+time.Hour-1)/time.Hour))
+	}
+}

@@ -1,0 +1,103 @@
+// Package pages is what people see of the service: sign-in, recovery, their account, and the consoles of administrators.
+//
+//	browser --form--> page --Inner--> the service's own API --> Logins, Links, Users ...
+//	   ^                |
+//	   '-- cookie, <----'      a page holds what any client of the API would hold, and may do what it may
+//	       next page
+//
+// A page is a client of the wire contract that runs in the same process (docs/decisions/0026). It has no other way to a
+// token, a right or a row than the operation that everybody has, so rules, limits and the audit log hold for both.
+//
+// What a browser keeps between pages is in two cookies: session holds the access and the refresh token of a sign-in, as
+// the API gave them out; flow holds what is under way, sealed. Nothing is kept in memory.
+//
+// Traps known here. A page must work without its script, except where the browser's authenticators are asked. Forms are
+// answered by redirects, so that "back" and "reload" repeat nothing. An address to go on to is never taken from a request
+// without being held against a list: of the tenant's return URLs, or of our own pages.
+package pages
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gatehouse-id/gatehouse/internal/rest"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/custody"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
+)
+
+// Pages serves them.
+type Pages struct {
+	Options
+	flowKeys *tenancy.PerTenant[[]byte]
+}
+
+// Options configures New.
+type Options struct {
+	API      http.Handler // every operation of the service, by its path
+	Front    tenancy.Front
+	Address  tenancy.Address
+	Settings *settings.Store
+	Keys     custody.Custodian
+	Now      func() time.Time
+}
+
+// New makes a Pages.
+func New(o Options) *Pages {
+	p := &Pages{Options: o}
+	p.flowKeys = tenancy.NewPerTenant(p.flowKey)
+	return p
+}
+
+// flowKey makes the key that a tenant's flows are sealed with.
+func (p *Pages) flowKey(ctx context.Context, t tenancy.Tenant) ([]byte, error) {
+	key, _, err := p.Keys.HMAC(ctx, t.ID, 1, []byte("gatehouse/pages-flow/1\x00"+t.ID.String()))
+	return key, tenancy.KeysError(err)
+}
+
+// Mount adds all pages.
+func (p *Pages) Mount(r *mux.Router) {
+	mountAssets(r)
+	r.Handle("/logo", rest.Methods{http.MethodGet: p.logo})
+	at := func(path string, do on) { p.at(r, path, do) }
+	at("/", on{get: (*visit).home})
+	at("/signin", on{get: (*visit).askIdentifier, post: (*visit).identify})
+	at("/signin/password", on{get: (*visit).askPassword, post: (*visit).signIn})
+	at("/signin/passkey", on{post: (*visit).signInByPasskey})
+	at("/signin/factor", on{get: (*visit).askFactor, post: (*visit).proveFactor})
+	at("/signin/done", on{get: (*visit).finished, post: (*visit).goOn})
+	at("/signout", on{get: (*visit).askSignOut, post: (*visit).signOut})
+	at("/signed-out", on{get: (*visit).signedOut})
+	p.mountEnrolment(at, owed{})
+	p.mountLinks(at)
+
+	p.mountEnrolment(at, further{})
+	p.mountAccount(at)
+}
+
+// on is what a page does by method.
+type on struct{ get, post func(*visit) error }
+
+// at adds a page. Where its handler fails, the answer is a page, too.
+func (p *Pages) at(r *mux.Router, path string, do on) {
+	m := rest.Methods{}
+	for method, h := range map[string]func(*visit) error{http.MethodGet: do.get, http.MethodPost: do.post} {
+		if h == nil {
+			continue
+		}
+		m[method] = func(w http.ResponseWriter, r *http.Request) error {
+			v, err := p.visit(w, r)
+			if err == nil {
+				err = h(v)
+			}
+			if err != nil {
+				v.fail(err)
+			}
+			return nil
+		}
+	}
+	r.Handle(path, m)
+}

@@ -1,0 +1,116 @@
+package pages
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every text is there in every language, with the same fields to be filled in.
+func TestLanguagesSayTheSame(t *testing.T) {
+	t.Parallel()
+	field := regexp.MustCompile(`\{[a-z]+\}`)
+	all := catalogues()
+	for _, c := range all[1:] {
+		for key, english := range all[0].texts {
+			text, ok := c.texts[key]
+			if !ok || text == "" {
+				t.Errorf("%s has no %s", c.Tag, key)
+				continue
+			}
+			want, got := field.FindAllString(english, -1), field.FindAllString(text, -1)
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(want, got) {
+				t.Errorf("%s: %s has the fields %v and not %v", c.Tag, key, got, want)
+			}
+		}
+		for key := range c.texts {
+			if !all[0].has(key) {
+				t.Errorf("%s has %s, which English has not", c.Tag, key)
+			}
+		}
+	}
+}
+
+// A text that templates ask for is there, and one that nothing asks for is gone.
+func TestTextsAreThoseOfThePages(t *testing.T) {
+	t.Parallel()
+	literal, family := regexp.MustCompile(`(?:T|Said:|,) "([a-z_./-]+)"`), regexp.MustCompile(`printf "([a-z_./]+)%s"`)
+	var sources strings.Builder
+	err := filepath.WalkDir(".", func(name string, _ fs.DirEntry, err error) error {
+		if ext := filepath.Ext(name); err != nil || ext != ".html" && ext != ".go" || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		sources.Write(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	english := catalogues()[0]
+	asked := map[string]bool{}
+	for _, m := range literal.FindAllStringSubmatch(sources.String(), -1) {
+		if english.has(m[1]) {
+			asked[m[1]] = true
+		} else if strings.Contains(m[1], ".") && strings.Contains(m[0], "T ") {
+			t.Errorf("templates ask for %s, which is not in the catalogue", m[1])
+		}
+	}
+	families := []string{"error.", "field.", "action.", "tab.", "time."}
+	for _, m := range family.FindAllStringSubmatch(sources.String(), -1) {
+		families = append(families, m[1])
+	}
+	for key := range english.texts {
+		if !asked[key] && !slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(key, f) }) && !strings.Contains(sources.String(), `"`+key+`"`) {
+			t.Errorf("nothing asks for %s", key)
+		}
+	}
+}
+
+// Whatever colour a tenant was let have, its links can be read on a dark page.
+func TestColoursCanBeReadInTheDark(t *testing.T) {
+	t.Parallel()
+	dark := mustColour(darkPage)
+	for _, hex := range []string{"#000000", "#1f4f8f", "#b00020", "#00008b", "#767676", "#006400"} {
+		if c := mustColour(hex).readableOn(dark); c.contrast(dark) < leastContrast {
+			t.Errorf("%s became %s, with a contrast of %.2f", hex, c, c.contrast(dark))
+		}
+	}
+	if got := mustColour("#000000").contrast(mustColour("#ffffff")); got < 20.99 || got > 21.01 {
+		t.Errorf("black on white has a contrast of %.2f, and not 21", got)
+	}
+	if got := mustColour("#777777").contrast(mustColour("#ffffff")); got < 4.47 || got > 4.49 { // the well-known just-not-enough grey
+		t.Errorf("#777777 on white has a contrast of %.2f, and not 4.48", got)
+	}
+}
+
+func TestOnlyOurPagesAreGoneOnTo(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/account", "/account/security", "/console/users"} {
+		if !ours.MatchString(path) {
+			t.Errorf("%s is none of ours", path)
+		}
+	}
+	for _, path := range []string{"", "/", "//evil.example", "/account//evil.example", "https://evil.example", "/account/../signin", "/account?x", "/account\n", "/accounts", `/\evil.example`, "/t/other/account"} {
+		if ours.MatchString(path) {
+			t.Errorf("%q is ours", path)
+		}
+	}
+}
+
+func TestTemplatesAreWhole(t *testing.T) {
+	t.Parallel()
+	for name, tmpl := range templates() {
+		for _, part := range []string{"layout", "title", "main"} {
+			if tmpl.Lookup(part) == nil {
+				t.Errorf("%s has no %s", name, part)
+			}
+		}
+	}
+}
