@@ -15,10 +15,14 @@ import (
 )
 
 // Mount adds signing in, and staying so.
-func (l *Logins) Mount(r *mux.Router, f tenancy.Front) {
+func (l *Logins) Mount(r *mux.Router, f tenancy.Front, g *Guard) {
 	r.Handle("/v1/auth/login", rest.Methods{
 		http.MethodPost: func(w http.ResponseWriter, r *http.Request) error { return l.login(w, r, f) },
 	})
+	r.Handle("/v1/auth/exchange", rest.Methods{
+		http.MethodPost: func(w http.ResponseWriter, r *http.Request) error { return l.exchange(w, r, f) },
+	})
+	r.Handle("/v1/auth/code", rest.Methods{http.MethodPost: g.User(l.code)})
 	r.Handle("/v1/auth/refresh", rest.Methods{
 		http.MethodPost: func(w http.ResponseWriter, r *http.Request) error { return l.refresh(w, r, f) },
 	})

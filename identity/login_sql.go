@@ -47,11 +47,7 @@ const sweepEvery = 8
 // that is seen to at the next sweep, else at once. Sessions are deleted when the user's row is held, as whoever ends them
 // does it: the other way round the two would wait for each other.
 func writeSession(b *tenancy.Batch, s Session, a account, p Proof, most int, written *bool) {
-	if most < settings.MostSessions {
-		// The race: of two logins at once neither would see the other's session, and both would leave one too many.
-		b.Queue(`select from users where id = $1 for no key update`, s.User)
-		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2)`, s.User, most-1)
-	}
+	makeRoom(b, s, most)
 	b.Queue(`insert into sessions (id, user_id, amr, acr, auth_time, created_at, expires_at, client_ip, user_agent,
 			refreshed_at, refresh_expires_at, refresh_seed, refresh_generation)
 		select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 from users u
@@ -59,6 +55,20 @@ func writeSession(b *tenancy.Batch, s Session, a account, p Proof, most int, wri
 		s.ID, s.User, s.AMR, s.ACR, s.AuthTime, s.Created, s.Expires, nullAddr(s.Client.IP), s.Client.UserAgent,
 		s.Refreshed, s.RefreshExpires, s.seed, s.generation, p.CredentialVersion, p.Complete(), a.User.Factors).
 		Exec(func(tag pgconn.CommandTag) error { *written = tag.RowsAffected() == 1; return nil })
+	sweepSessions(b, s)
+}
+
+// makeRoom ends a user's oldest sessions where the tenant lets them have few.
+func makeRoom(b *tenancy.Batch, s Session, most int) {
+	if most < settings.MostSessions {
+		// The race: of two logins at once neither would see the other's session, and both would leave one too many.
+		b.Queue(`select from users where id = $1 for no key update`, s.User)
+		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 order by id desc offset $2)`, s.User, most-1)
+	}
+}
+
+// sweepSessions clears some away, by chance; see writeSession.
+func sweepSessions(b *tenancy.Batch, s Session) {
 	if s.ID[len(s.ID)-1]%sweepEvery == 0 { // the last byte of an id is random
 		b.Queue(`delete from sessions where id in (select id from sessions where expires_at <= $1 limit 50 for update skip locked)`, s.Created)
 		b.Queue(`delete from sessions where id in (select id from sessions where user_id = $1 and id <> $3 order by id desc offset $2 limit 50)`,

@@ -54,7 +54,7 @@ func (l *Logins) Refresh(ctx context.Context, t tenancy.Tenant, text string, c C
 	case !s.answers(token, now):
 		return Outcome{}, l.endReused(ctx, t, s, now)
 	}
-	if err := l.maySignInStill(ctx, t, a, s, c); err != nil {
+	if err := l.maySignInStill(ctx, t, a, s, l.Judge.question(t, policy.Refresh, a.User, s.AMR, c)); err != nil {
 		return Outcome{}, err
 	}
 	return l.issue(ctx, t, a.User, s.renewed(token, now, set.Tokens), set.Tokens, func(ctx context.Context, next *Session) error {
@@ -84,8 +84,8 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // maySignInStill holds the session's user against what a login asks: the state of the account, and the factors that the
-// tenant demands by now, and its rules.
-func (l *Logins) maySignInStill(ctx context.Context, t tenancy.Tenant, a account, s Session, c Client) error {
+// tenant demands by now, and its rules, which are asked whether it may go on as q says.
+func (l *Logins) maySignInStill(ctx context.Context, t tenancy.Tenant, a account, s Session, q policy.Question) error {
 	if !a.User.Active || !a.User.EmailVerified {
 		return errRefresh()
 	}
@@ -96,7 +96,7 @@ func (l *Logins) maySignInStill(ctx context.Context, t tenancy.Tenant, a account
 	if err != nil {
 		return err
 	}
-	return l.Judge.may(ctx, t, l.Judge.question(t, policy.Refresh, a.User, s.AMR, c))
+	return l.Judge.may(ctx, t, q)
 }
 
 // rotate spends the token before next. Where another request with the same token was faster, next is what it made, and this

@@ -24,6 +24,7 @@ type Session struct {
 	Created        time.Time
 	Expires        time.Time // whatever is done with it
 	Client         Client    // that signed in
+	Application    string    // return URL of the application whose session it is; empty: none
 	Refreshed      time.Time // when its newest refresh token was made
 	RefreshExpires time.Time // unless it is refreshed before
 

@@ -31,6 +31,8 @@ type sessionBody struct {
 	AMR        []string   `json:"amr"`
 	ACR        string     `json:"acr"`
 	Current    bool       `json:"current"`
+
+	Application *string `json:"application"` // return URL of the application whose session it is; null: none
 }
 
 func renderSession(s Session, current id.Session) sessionBody {
@@ -38,6 +40,9 @@ func renderSession(s Session, current id.Session) sessionBody {
 		AuthTime: s.AuthTime.UTC(), AMR: s.AMR, ACR: s.ACR, Current: s.ID == current}
 	if s.Client.UserAgent != "" {
 		b.Device = &s.Client.UserAgent
+	}
+	if s.Application != "" {
+		b.Application = &s.Application
 	}
 	if s.Client.IP.IsValid() {
 		text := s.Client.IP.String()

@@ -13,13 +13,13 @@ import (
 
 func listSessions(b *tenancy.Batch, u id.User, current, after id.Session, now time.Time, limit int, into *[]Session) {
 	b.Queue(`select id, amr, acr, auth_time, created_at, expires_at, coalesce(refreshed_at, created_at), refresh_expires_at,
-			client_ip, coalesce(user_agent, '')
+			client_ip, coalesce(user_agent, ''), coalesce(application, '')
 		from sessions where user_id = $1 and id > $2 and expires_at > $3 and (refresh_expires_at > $3 or id = $4)
 		order by id limit $5`, u, [16]byte(after), now, current, limit).
 		Query(func(rows pgx.Rows) (err error) {
 			*into, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Session, err error) {
 				var ip *netip.Addr
-				err = row.Scan(&s.ID, &s.AMR, &s.ACR, &s.AuthTime, &s.Created, &s.Expires, &s.Refreshed, &s.RefreshExpires, &ip, &s.Client.UserAgent)
+				err = row.Scan(&s.ID, &s.AMR, &s.ACR, &s.AuthTime, &s.Created, &s.Expires, &s.Refreshed, &s.RefreshExpires, &ip, &s.Client.UserAgent, &s.Application)
 				if ip != nil {
 					s.Client.IP = *ip
 				}

@@ -66,7 +66,7 @@ const bundleType = "gatehouse-tenant-bundle+jws"
 
 // leftBehind are the tables whose rows are good for minutes, or for this installation only: challenges, mails on their way, answers
 // kept under an Idempotency-Key, counts of failures by names that the tenant's key makes.
-var leftBehind = []string{"idempotency_keys", "challenges", "mails", "mail_budgets", "failures", "factor_failures"}
+var leftBehind = []string{"idempotency_keys", "challenges", "return_codes", "mails", "mail_budgets", "failures", "factor_failures"}
 
 // custodyProof is made the same by custodies that have the same keys of a tenant, and tells nothing about them.
 func (b *Bundles) custodyProof(ctx context.Context, t id.Tenant, of uuid.UUID) ([]byte, error) {

@@ -25,6 +25,8 @@ var paths = map[string]string{
 	"/v1/auth/logout-all":                   "POST",
 	"/v1/users/me/sessions":                 "GET, HEAD",
 	"/v1/users/me/activity":                 "GET, HEAD",
+	"/v1/auth/code":                         "POST",
+	"/v1/auth/exchange":                     "POST",
 	"/v1/users/me/sessions/" + nobodysID:    "DELETE",
 	"/v1/auth/providers":                    "GET, HEAD",
 	"/v1/users/me/profile":                  "GET, HEAD, PUT",

@@ -109,6 +109,8 @@ func (o describedOperation) example() request {
 		rq.body = map[string]any{"email": "nobody@people.example", "password": goodPassword}
 	case o.OperationID == "refresh": // likewise
 		rq.body = map[string]any{"refresh_token": "ghr_of_nobody"}
+	case o.OperationID == "exchange": // likewise
+		rq.body = map[string]any{"code": "ghc_of_nobody", "return_url": appURL, "code_verifier": testVerifier}
 	case o.OperationID == "createTenant":
 		rq.body = map[string]any{"name": "Test", "slug": "t" + strings.ToLower(rand.Text()[:12])}
 	case o.OperationID == "createAPIKey": // what a key with this scope alone may create
@@ -329,7 +331,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Cleanup(func() { d.checkAllSeen(t) }) // runs when all parts are done
 	for name, part := range map[string]func(*testing.T, *testPlatform){
 		"every operation": d.everyOperation, "outage": d.outage, "a full fleet": d.full, "service and sign-in": d.signIn, "users": d.users, "profile": d.profile, "second factors": d.factors,
-		"sessions": d.sessions, "guessing": d.guessing, "links": d.links,
+		"sessions": d.sessions, "applications": d.exchange, "guessing": d.guessing, "links": d.links,
 		"settings": d.decisions, "policies": d.policies,
 		"mail":     d.mail,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,

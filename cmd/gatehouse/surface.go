@@ -21,7 +21,7 @@ func (p *platform) handler(h *health) http.Handler {
 	openapi.Mount(r)
 	(&identity.Discovery{Front: p.front, Address: p.config.Address, Keyring: p.keyring, Now: p.now}).Mount(r)
 
-	p.logins.Mount(r, p.front)
+	p.logins.Mount(r, p.front, p.guard)
 	p.sessions.Mount(r, p.guard)
 	identity.MountProviders(r, p.front, p.directory, p.settings)
 	p.profiles.Mount(r, p.guard)

@@ -62,16 +62,17 @@ type Subject struct {
 
 // Context is how it comes about.
 type Context struct {
-	IP        netip.Addr
-	Now       time.Time
-	Method    string // pwd, passkey, oidc
-	AMR       []string
-	UserAgent string
-	Agent     string // family of the browser; empty: what UserAgent says
-	Standing  Standing
-	Factor    string // that is set up: of EnrollFactor
-	Operation string // of CallAPI, as in "DELETE /v1/users/{id}"
-	Scope     string // of CallAPI
+	IP          netip.Addr
+	Now         time.Time
+	Method      string // pwd, passkey, oidc
+	AMR         []string
+	UserAgent   string
+	Agent       string // family of the browser; empty: what UserAgent says
+	Standing    Standing
+	Factor      string // that is set up: of EnrollFactor
+	Application string // of Exchange: its return URL
+	Operation   string // of CallAPI, as in "DELETE /v1/users/{id}"
+	Scope       string // of CallAPI
 }
 
 // DeviceMemory is how long a browser is known after its user has signed in with it.

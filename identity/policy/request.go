@@ -73,6 +73,8 @@ func (c Context) record(a Action) types.Record {
 	switch a {
 	case EnrollFactor:
 		m["factor"] = types.String(c.Factor)
+	case Exchange:
+		m["application"] = types.String(c.Application)
 	case CallAPI:
 		m["operation"], m["scope"] = types.String(c.Operation), types.String(c.Scope)
 	}

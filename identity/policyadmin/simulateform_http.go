@@ -29,19 +29,20 @@ type history struct {
 // hypothetical is a request that is made up. What it does not say is as it is of the caller's own request, made with a
 // password on a device that is known.
 type hypothetical struct {
-	User      *string    `json:"user_id"`
-	Email     *string    `json:"email"`
-	Action    *string    `json:"action"`
-	IP        *string    `json:"ip"`
-	Time      *time.Time `json:"time"`
-	AMR       []string   `json:"amr"`
-	Method    *string    `json:"method"`
-	UserAgent *string    `json:"user_agent"`
-	Known     *bool      `json:"known_device"`
-	Failures  *int       `json:"failures_last_day"`
-	Factor    *string    `json:"factor"`
-	Operation *string    `json:"operation"`
-	Scope     *string    `json:"scope"`
+	User        *string    `json:"user_id"`
+	Email       *string    `json:"email"`
+	Action      *string    `json:"action"`
+	IP          *string    `json:"ip"`
+	Time        *time.Time `json:"time"`
+	AMR         []string   `json:"amr"`
+	Method      *string    `json:"method"`
+	UserAgent   *string    `json:"user_agent"`
+	Known       *bool      `json:"known_device"`
+	Failures    *int       `json:"failures_last_day"`
+	Factor      *string    `json:"factor"`
+	Application *string    `json:"application"`
+	Operation   *string    `json:"operation"`
+	Scope       *string    `json:"scope"`
 
 	user id.User
 	ip   netip.Addr
@@ -103,7 +104,7 @@ func (h *hypothetical) validate(bad map[string]string) {
 func (h *hypothetical) question(by identity.Caller, who policy.Subject, now time.Time) policy.Question {
 	q := policy.Question{Tenant: by.Tenant.ID, Slug: string(by.Tenant.Slug), Action: policy.Action(or(h.Action, string(policy.Login))), Subject: who}
 	q.Context = policy.Context{IP: by.From.IP, Now: or(h.Time, now), AMR: h.AMR, UserAgent: or(h.UserAgent, by.From.UserAgent), Factor: or(h.Factor, ""),
-		Operation: or(h.Operation, ""), Scope: or(h.Scope, ""), Standing: policy.Standing{KnownDevice: or(h.Known, true), FailuresLastDay: or(h.Failures, 0)}}
+		Application: or(h.Application, ""), Operation: or(h.Operation, ""), Scope: or(h.Scope, ""), Standing: policy.Standing{KnownDevice: or(h.Known, true), FailuresLastDay: or(h.Failures, 0)}}
 	if h.IP != nil {
 		q.Context.IP = h.ip
 	}

@@ -13,6 +13,7 @@ var actions = map[Action]string{ //nolint:gosec // words about passwords and non
 	"login.throttled": "too many tries failed, and the next has to wait",
 
 	"session.stepped_up":     "a signed-in user proved more; amr says what",
+	"session.exchanged":      "a signed-in user went on to an application, which has a session of its own; application and session name them",
 	"session.ended":          "a user signed out, here or elsewhere; session names the session",
 	"session.reuse_detected": "a refresh token was used that had been used before, and its session was ended; session names it",
 	"sessions.revoked":       "a user was signed out everywhere, by themselves or an administrator; sessions says how many there were",

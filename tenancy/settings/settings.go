@@ -26,7 +26,7 @@ type Settings struct {
 
 	Sessions       Sessions `json:"sessions"`
 	AllowedOrigins []string `json:"allowed_origins"` // of pages that may call the service with a browser, see CORS
-	ReturnURLs     []string `json:"return_urls"`     // where people may be sent after signing in; for pages of ours, which are to come
+	ReturnURLs     []string `json:"return_urls"`     // of applications, where people are sent after signing in, with a code
 	Branding       Branding `json:"branding"`
 	Locale         *string  `json:"locale"` // BCP 47; null: the one the platform knows of the tenant
 }

@@ -62,3 +62,20 @@ func (e errand) query() string {
 	}
 	return q.Encode()
 }
+
+// back is the application's address with the answer to it. The URL is registered without a fragment; a query it has stays.
+func (e errand) back(answer url.Values) (string, error) {
+	u, err := url.Parse(e.ReturnURL)
+	if err != nil {
+		return "", err
+	}
+	q := u.Query()
+	for name := range answer {
+		q.Set(name, answer.Get(name))
+	}
+	if e.State != "" {
+		q.Set("state", e.State)
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}

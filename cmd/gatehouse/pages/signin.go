@@ -3,6 +3,7 @@ package pages
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -185,11 +186,40 @@ func (v *visit) goOn() error {
 
 // onwards leads whoever is signed in to where they wanted to go.
 func (v *visit) onwards() error {
+	if v.errand.ReturnURL != "" {
+		return v.backToApplication()
+	}
 	next := v.errand.Next
 	if next == "" {
 		next = "/account"
 	}
 	v.to(v.base + next)
+	return nil
+}
+
+// backToApplication leads back to the application with a code, which is all that is in the address.
+func (v *visit) backToApplication() error {
+	var made struct {
+		Code string `json:"return_code"`
+	}
+	err := v.call(http.MethodPost, "/v1/auth/code", map[string]string{"return_url": v.errand.ReturnURL, "code_challenge": v.errand.Challenge}, &made)
+	if refused(err, "unauthenticated", "invalid_token") != nil { // the session has ended meanwhile
+		v.dropCookie("session")
+		v.to(v.With("/signin", "prompt", "login"))
+		return nil
+	}
+	if refused(err, "reauthentication_required") != nil {
+		v.to(v.With("/signin", "prompt", "login"))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	address, err := v.errand.back(url.Values{"code": {made.Code}})
+	if err != nil {
+		return err
+	}
+	v.to(address)
 	return nil
 }
 

@@ -15,20 +15,21 @@ import (
 // Test is a question and what is to come of it. What it does not say is as it is of Ann, who signs in with her password on a
 // Monday at nine (UTC), from 203.0.113.7, with Firefox, as on the days before.
 type Test struct {
-	Name      string        `yaml:"name"`
-	User      User          `yaml:"user"`
-	Action    policy.Action `yaml:"action"`
-	IP        string        `yaml:"ip"`
-	Time      *time.Time    `yaml:"time"`
-	AMR       []string      `yaml:"amr"`
-	Method    string        `yaml:"method"` // pwd, passkey, oidc; what amr says where it is left out
-	UserAgent string        `yaml:"user_agent"`
-	Known     *bool         `yaml:"known_device"`
-	Failures  int           `yaml:"failures_last_day"`
-	Factor    string        `yaml:"factor"`
-	Operation string        `yaml:"operation"`
-	Scope     string        `yaml:"scope"`
-	Locale    string        `yaml:"locale"` // in which notices are told
+	Name        string        `yaml:"name"`
+	User        User          `yaml:"user"`
+	Action      policy.Action `yaml:"action"`
+	IP          string        `yaml:"ip"`
+	Time        *time.Time    `yaml:"time"`
+	AMR         []string      `yaml:"amr"`
+	Method      string        `yaml:"method"` // pwd, passkey, oidc; what amr says where it is left out
+	UserAgent   string        `yaml:"user_agent"`
+	Known       *bool         `yaml:"known_device"`
+	Failures    int           `yaml:"failures_last_day"`
+	Factor      string        `yaml:"factor"`
+	Application string        `yaml:"application"`
+	Operation   string        `yaml:"operation"`
+	Scope       string        `yaml:"scope"`
+	Locale      string        `yaml:"locale"` // in which notices are told
 
 	Want    policy.Outcome `yaml:"want"`
 	Methods []string       `yaml:"methods"` // of a challenge or enrolment; nil: whichever
@@ -87,7 +88,7 @@ func (t Test) question() (q policy.Question, err error) {
 		q.Subject.Roles = []string{"user"}
 	}
 	q.Context = policy.Context{IP: ip, Now: or(t.Time, monday), AMR: t.AMR, Method: t.Method, UserAgent: said(t.UserAgent, "Firefox/140.0"), Factor: t.Factor,
-		Operation: t.Operation, Scope: t.Scope, Standing: policy.Standing{KnownDevice: or(t.Known, true), FailuresLastDay: t.Failures}}
+		Application: t.Application, Operation: t.Operation, Scope: t.Scope, Standing: policy.Standing{KnownDevice: or(t.Known, true), FailuresLastDay: t.Failures}}
 	if q.Context.AMR == nil {
 		q.Context.AMR = []string{"pwd"}
 	}

@@ -1,0 +1,2 @@
+alter table sessions drop column application;
+drop table return_codes;
