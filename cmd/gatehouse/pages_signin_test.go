@@ -56,7 +56,7 @@ func TestAnInvitationLeadsToAPasskey(t *testing.T) {
 			v.fill("E-mail address", p.email).press("Continue").fill("Password", otherPassword).press("Sign in").at("/account")
 			v.press("Security").sees("You have none.").press("Add a second factor").press("Passkey").sees("Create a passkey").fill("Name (optional)", "Work laptop")
 			v.press("Create passkey").at("/account/security/codes").sees("Your second factor is set up.", "Keep these backup codes")
-			v.press("I have kept them").at("/account/security").sees("Work laptop")
+			v.press("I have kept them").at("/account/security").sees("Work laptop").open("/account/security/codes").at("/account/security")
 			v.press("Sign out").press("Sign out of this browser").press("Sign in again")
 			// Browsers offer the passkey in the field of the address as soon as the page is there.
 			v.at("/account").sees(p.email)
@@ -91,7 +91,7 @@ func TestASecondFactorIsProvedOnPages(t *testing.T) {
 		email, _ := tt.newUser(t)
 		v := tt.visitor(t, browser, desktop).with(u2f)
 		v.open("/signin").fill("E-mail address", email).press("Continue").fill("Password", goodPassword).press("Sign in").at("/account")
-		v.open("/account/security/add").press("Security key").press("Add security key").sees("Keep these backup codes").open("/signout").press("Sign out everywhere")
+		v.open("/account/security/add").press("Security key").press("Add security key").sees("Keep these backup codes").press("I have kept them").open("/signout").press("Sign out everywhere")
 		v.open("/signin").fill("E-mail address", email).press("Continue").fill("Password", goodPassword).press("Sign in").at("/signin/factor").press("Use security key").at("/account")
 	})
 	t.Run("and is set up where the tenant demands it", func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestAForgottenPasswordIsResetOnPages(t *testing.T) {
 	if got := v.value("E-mail address"); got != p.email {
 		t.Errorf("the address is asked for again, holding %q", got)
 	}
-	v.press("Send the link").sees("Look into your mailbox", p.email)
+	v.press("Send the link").sees("Check your e-mail", p.email)
 	link := tt.mailed(t, "reset_password", p.email).link
 	v.opens(link).sees("Choose a new password").fill("New password", otherPassword).press("Set password").at("/signin").sees("Your password is changed.")
 	v.opens(link).fill("New password", goodPassword).press("Set password").sees("This link has been used")

@@ -15,7 +15,6 @@ import (
 // handler is the whole HTTP surface. Each feature mounts its own routes; what every answer shares is around them.
 func (p *platform) handler(h *health) http.Handler {
 	r := mux.NewRouter().SkipClean(true) // a path that needs cleaning is unknown, not redirected
-	r.NotFoundHandler = rest.Handler(rest.NotFound)
 
 	h.Mount(r)
 	openapi.Mount(r)
@@ -43,7 +42,9 @@ func (p *platform) handler(h *health) http.Handler {
 
 	(&tenancy.PlatformKeys{Rotator: p.rotator, Directory: p.directory}).Mount(r, p.guard)
 
-	pages.New(pages.Options{API: r, Front: p.front, Address: p.config.Address, Settings: p.settings, Keys: p.custodian, Now: p.now}).Mount(r)
+	people := pages.New(pages.Options{API: r, Front: p.front, Address: p.config.Address, Settings: p.settings, Keys: p.custodian, Now: p.now})
+	people.Mount(r)
+	r.NotFoundHandler = rest.Handler(people.NotFound)
 
 	return rest.Middleware(rest.Options{
 		Log: p.log, HTTPS: p.config.Address.Secure(), TrustedProxies: p.config.TrustedProxies,

@@ -24,6 +24,7 @@ type Log struct {
 type Filter struct {
 	ActorID, ResourceType, ResourceID string
 	Action                            Action
+	Without                           Action // that is left out
 	From, To                          time.Time
 }
 

@@ -28,6 +28,9 @@ func listEntries(b *tenancy.Batch, f Filter, before Place, limit int, into *[]Li
 			and(c.column+" = ?", c.value)
 		}
 	}
+	if f.Without != "" {
+		and("action <> ?", string(f.Without))
+	}
 	if !f.From.IsZero() {
 		and("created_at >= ?", f.From)
 	}

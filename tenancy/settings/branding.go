@@ -17,7 +17,7 @@ type Branding struct {
 	Logo         *string `json:"logo"`          // a data URI; not there where settings come from memory, see Store.Of
 	PrimaryColor *string `json:"primary_color"` // #rrggbb
 
-	LogoTag string `json:"-"` // tells one logo from another, where settings come from memory; empty: there is none
+	LogoTag string `json:"-"` // tells one logo from another, also where settings come from memory; empty: there is none
 }
 
 // logoTag is the LogoTag of a logo.

@@ -223,9 +223,7 @@ func (s *Store) remembered(ctx context.Context, t tenancy.Tenant) (*Settings, er
 	if err != nil {
 		return nil, err
 	}
-	if logo := found.Branding.Logo; logo != nil {
-		found.Branding.Logo, found.Branding.LogoTag = nil, logoTag(*logo)
-	}
+	found.Branding.Logo = nil
 	if reflect.DeepEqual(found, undecided) {
 		return &undecided, nil
 	}
@@ -236,6 +234,9 @@ func (s *Store) remembered(ctx context.Context, t tenancy.Tenant) (*Settings, er
 func (s *Store) Read(ctx context.Context, t tenancy.Tenant) (found Settings, err error) {
 	found = Default()
 	err = s.db.InBatch(ctx, t, func(b *tenancy.Batch) { read(b, &found) })
+	if logo := found.Branding.Logo; logo != nil {
+		found.Branding.LogoTag = logoTag(*logo)
+	}
 	return found, err
 }
 

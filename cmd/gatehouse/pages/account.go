@@ -4,24 +4,10 @@ import (
 	"net/http"
 )
 
-// mountAccount adds what people find about themselves.
-func (p *Pages) mountAccount(at func(string, on)) {
-	at("/account", on{get: needs((*visit).profile), post: needs((*visit).changeProfile)})
-	at("/account/email", on{post: needs((*visit).changeEmail)})
-	at("/account/password", on{get: needs((*visit).askNewPassword), post: needs((*visit).changePassword)})
-	at("/account/security", on{get: needs((*visit).factors)})
-	at("/account/security/remove", on{post: needs((*visit).removeFactor)})
-	at("/account/security/codes", on{get: needs((*visit).codes), post: needs((*visit).newCodes)})
-	at("/account/sessions", on{get: needs((*visit).sessions), post: needs((*visit).endSession)})
-	at("/account/activity", on{get: needs((*visit).activity)})
-	at("/backup-codes.txt", on{get: (*visit).downloadCodes})
-}
-
 // profilePage is who somebody is, and how they want to be written to.
 type profilePage struct {
 	Profile struct {
 		Email       string  `json:"email"`
-		Name        string  `json:"name"`
 		FirstName   *string `json:"first_name"`
 		LastName    *string `json:"last_name"`
 		DisplayName *string `json:"display_name"`
@@ -32,7 +18,6 @@ type profilePage struct {
 		DateFormat *string `json:"date_format"`
 		TimeFormat *string `json:"time_format"`
 	}
-	NewEmail string
 }
 
 func (v *visit) profilePage() (p profilePage, err error) {
@@ -50,20 +35,22 @@ func (v *visit) profile() error {
 	return v.show("profile", page)
 }
 
-// changeProfile changes what the form has. What a form leaves empty is unsaid.
+// text is a value of the form that may be left out; what a form leaves empty is unsaid.
+func (v *visit) text(name string) *string {
+	if s := v.form(name); s != "" {
+		return &s
+	}
+	return nil
+}
+
+// changeProfile changes what the form has.
 func (v *visit) changeProfile() error {
 	page, err := v.profilePage()
 	if err != nil {
 		return err
 	}
-	text := func(name string) *string {
-		if s := v.form(name); s != "" {
-			return &s
-		}
-		return nil
-	}
-	page.Profile.FirstName, page.Profile.LastName, page.Profile.DisplayName = text("first_name"), text("last_name"), text("display_name")
-	page.Preferences.Locale, page.Preferences.TimeZone = text("locale"), text("timezone")
+	page.Profile.FirstName, page.Profile.LastName, page.Profile.DisplayName = v.text("first_name"), v.text("last_name"), v.text("display_name")
+	page.Preferences.Locale, page.Preferences.TimeZone = v.text("locale"), v.text("timezone")
 	err = v.call(http.MethodPut, "/v1/users/me/profile", map[string]any{
 		"first_name": page.Profile.FirstName, "last_name": page.Profile.LastName, "display_name": page.Profile.DisplayName}, nil)
 	if err == nil {
@@ -75,30 +62,17 @@ func (v *visit) changeProfile() error {
 	return v.done("/account", "done.saved")
 }
 
-// done leads to a page that says what was done.
-func (v *visit) done(path, said string) error {
-	if err := v.keep(flow{Said: said}); err != nil {
-		return err
-	}
-	v.to(v.Page(path))
-	return nil
-}
-
 // changeEmail asks for a mail to another address.
 func (v *visit) changeEmail() error {
-	page, err := v.profilePage()
+	email := v.form("new_email")
+	err := v.call(http.MethodPost, "/v1/users/me/email", map[string]string{"new_email": email, "current_password": v.form("current_password")}, nil)
 	if err != nil {
+		return v.refusedPassword(err, "/account")
+	}
+	if err := v.keep(flow{Email: v.typed("new_email")}); err != nil {
 		return err
 	}
-	page.NewEmail = v.form("new_email")
-	err = v.call(http.MethodPost, "/v1/users/me/email", map[string]string{"new_email": page.NewEmail, "current_password": v.form("current_password")}, nil)
-	if refused(err, "reauthentication_required") != nil {
-		return v.reauthenticate("/account")
-	}
-	if err != nil {
-		return v.again(err, "profile", page)
-	}
-	return v.render(http.StatusAccepted, "mail-sent", view{visit: v, Data: page.NewEmail})
+	return v.redirect("/mail-sent")
 }
 
 // passwordPage says what a new password has to be.
@@ -110,14 +84,19 @@ func (v *visit) askNewPassword() error {
 
 func (v *visit) changePassword() error {
 	err := v.call(http.MethodPost, "/v1/users/me/password", map[string]string{"current_password": v.form("current_password"), "new_password": v.form("new_password")}, nil)
-	if refused(err, "reauthentication_required") != nil {
-		return v.reauthenticate("/account/password")
-	}
-	if e := refused(err, "invalid_credentials"); e != nil {
-		e.Code = "current_password"
-	}
 	if err != nil {
-		return v.backTo(v.Page("/account/password"), flow{}, err)
+		return v.refusedPassword(err, "/account/password")
 	}
 	return v.done("/account/password", "done.password_changed")
+}
+
+// refusedPassword leads back to a page that asks for the current password, and says whether it was that.
+func (v *visit) refusedPassword(err error, page string) error {
+	if refused(err, "reauthentication_required") != nil {
+		return v.reauthenticate(page)
+	}
+	if e := refused(err, "invalid_credentials"); e != nil {
+		e.Code = "wrong_password"
+	}
+	return v.backTo(v.Page(page), err)
 }

@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,17 +26,9 @@ type factorsPage struct {
 
 func (v *visit) factorsPage() (p factorsPage, err error) {
 	p.Offered = len(v.set.MFA.Enrollable()) > 0
-	if err = v.get("/v1/users/me/mfa", nil, &p); err != nil {
-		return p, err
-	}
-	confirmed := p.Methods[:0]
-	for _, f := range p.Methods {
-		if f.Verified {
-			confirmed = append(confirmed, f)
-		}
-	}
-	p.Methods = confirmed
-	return p, nil
+	err = v.get("/v1/users/me/mfa", nil, &p)
+	p.Methods = slices.DeleteFunc(p.Methods, func(f factor) bool { return !f.Verified })
+	return p, err
 }
 
 func (v *visit) factors() error {
@@ -46,48 +39,61 @@ func (v *visit) factors() error {
 	return v.show("factors", page)
 }
 
+// askRemoveFactor asks before: it cannot be taken back.
+func (v *visit) askRemoveFactor() error {
+	page, err := v.factorsPage()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(page.Methods, func(f factor) bool { return f.ID == v.r.URL.Query().Get("id") })
+	if i < 0 { // removed already
+		return v.redirect("/account/security")
+	}
+	return v.show("remove-factor", page.Methods[i])
+}
+
 // removeFactor takes one away.
 func (v *visit) removeFactor() error {
 	err := v.call(http.MethodDelete, "/v1/users/me/mfa/"+url.PathEscape(v.form("id")), nil, nil)
 	switch {
+	case err == nil, refused(err, "not_found") != nil: // removed already: sent twice
+		return v.done("/account/security", "done.factor_removed")
 	case refused(err, "reauthentication_required") != nil:
 		return v.reauthenticate("/account/security")
-	case refused(err, "last_factor") != nil:
-		page, perr := v.factorsPage()
-		if perr != nil {
-			return perr
-		}
-		return v.again(err, "factors", page)
-	case err != nil && refused(err, "not_found") == nil: // removed already: sent twice
-		return err
 	}
-	return v.done("/account/security", "done.factor_removed")
+	return v.backTo(v.Page("/account/security"), err)
 }
 
 // codes shows backup codes that were just made.
 func (v *visit) codes() error {
 	if len(v.flow.Codes) == 0 {
-		v.to(v.Page("/account/security"))
-		return nil
+		return v.redirect("/account/security")
 	}
 	return v.show("codes", v.flow)
 }
 
+// keptCodes has the browser forget them.
+func (v *visit) keptCodes() error {
+	v.drop()
+	return v.redirect("/account/security")
+}
+
+// askNewCodes asks before: the old ones, which may be printed, are good for nothing afterwards.
+func (v *visit) askNewCodes() error { return v.show("new-codes", nil) }
+
 // newCodes replaces them.
 func (v *visit) newCodes() error {
 	var made madeCodes
-	err := v.call(http.MethodPost, "/v1/users/me/mfa/backup-codes", nil, &made)
-	if refused(err, "reauthentication_required") != nil {
-		return v.reauthenticate("/account/security")
+	if err := v.call(http.MethodPost, "/v1/users/me/mfa/backup-codes", nil, &made); err != nil {
+		if refused(err, "reauthentication_required") != nil {
+			return v.reauthenticate("/account/security/new-codes")
+		}
+		return v.backTo(v.Page("/account/security"), err)
 	}
-	if err != nil {
+	if err := v.keep(flow{Codes: made.Codes}); err != nil {
 		return err
 	}
-	if err := v.keep(flow{Codes: made.Codes, Said: "done.codes_made"}); err != nil {
-		return err
-	}
-	v.to(v.Page("/account/security/codes"))
-	return nil
+	return v.done("/account/security/codes", "done.codes_made")
 }
 
 // downloadCodes gives the codes that a page shows as a file.

@@ -2,9 +2,11 @@ package pages
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,6 +21,8 @@ type refusal struct {
 	Notices []string `json:"notices"`
 	Details struct {
 		Fields    map[string]string `json:"fields"`
+		Reasons   []string          `json:"reasons"`    // of a password that is refused
+		MinLength int               `json:"min_length"` // of a password
 		RequestID string            `json:"request_id"`
 	} `json:"details"`
 	RetryAfter time.Duration `json:"-"`
@@ -29,21 +33,13 @@ func (e *refusal) Error() string {
 	return fmt.Sprintf("pages: the API answers %d %s: %s", e.Status, e.Code, e.Message)
 }
 
-// refused is the refusal that err is, or nil.
+// refused is the refusal that err is, if its code is one of these, or whatever it is where there are none; else nil.
 func refused(err error, codes ...string) *refusal {
-	e, ok := err.(*refusal) //nolint:errorlint // call returns them bare
-	if !ok {
+	e, ok := errors.AsType[*refusal](err)
+	if !ok || len(codes) > 0 && !slices.Contains(codes, e.Code) {
 		return nil
 	}
-	for _, c := range codes {
-		if e.Code == c {
-			return e
-		}
-	}
-	if len(codes) == 0 {
-		return e
-	}
-	return nil
+	return e
 }
 
 // call performs an operation of the API as whoever is signed in. in is the body and out what the answer is read into; nil
@@ -70,7 +66,7 @@ func (v *visit) perform(i rest.Inner, in, out any) error {
 		}
 	}
 	i.Bearer = v.access
-	a := i.Do(v.API, v.r)
+	a := i.Do(v.p.API, v.r)
 	if a.Status >= http.StatusBadRequest {
 		e := &refusal{Status: a.Status}
 		if err := json.Unmarshal(a.Body.Bytes(), e); err != nil {

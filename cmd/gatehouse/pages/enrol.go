@@ -12,7 +12,7 @@ import (
 type enrolment interface {
 	// at is where its pages are.
 	at() string
-	// may leads somebody away who has no business here, and reports whether it has.
+	// away leads somebody away who has no business here, and reports whether it has.
 	away(v *visit) (bool, error)
 	methods(v *visit) []string
 	beginApp(v *visit) (app, error)
@@ -50,8 +50,7 @@ type chooseFactorPage struct {
 }
 
 func (v *visit) chooseFactor(e enrolment) error {
-	methods := e.methods(v)
-	slices.SortStableFunc(methods, func(a, b string) int { return strength(a) - strength(b) })
+	methods := slices.SortedStableFunc(slices.Values(e.methods(v)), func(a, b string) int { return strength(a) - strength(b) })
 	return v.show("choose-factor", chooseFactorPage{methods, e.at(), v.flow.Enrolment})
 }
 
@@ -63,8 +62,11 @@ func (v *visit) beginFactor(e enrolment) error {
 		return nil
 	}
 	made, err := e.beginApp(v)
+	if refused(err, "already_enrolled", "method_not_offered") != nil {
+		return v.backTo(v.URL(e.at()), err)
+	}
 	if err != nil {
-		return v.unlessOver(err)
+		return v.unlessOver(e, err)
 	}
 	f := v.flow
 	f.Secret, f.URI = made.Secret, made.URI
@@ -79,11 +81,12 @@ type appPage struct {
 	Secret, URI string
 	Picture     string // data URI
 	At          string
+	Mark        string // see mark
 }
 
 func (v *visit) appPage(e enrolment) (appPage, error) {
 	picture, err := qr(v.flow.URI)
-	return appPage{spaced(v.flow.Secret), v.flow.URI, picture, e.at()}, err
+	return appPage{spaced(v.flow.Secret), v.flow.URI, picture, e.at(), mark(v.flow.Challenge)}, err
 }
 
 func (v *visit) showApp(e enrolment) error {
@@ -103,9 +106,9 @@ func (v *visit) proveApp(e enrolment) error {
 	}
 	err := e.finishApp(v, typedCode(v.form("code")))
 	if refused(err, "invalid_code", "invalid_request", "rate_limited") == nil {
-		return v.unlessOver(err)
+		return v.unlessOver(e, err)
 	}
-	return v.backTo(v.URL(e.at()+"/app"), v.flow, err)
+	return v.backTo(v.URL(e.at()+"/app"), err)
 }
 
 // keyPage has the browser make a credential.
@@ -113,12 +116,13 @@ type keyPage struct {
 	Method  string
 	Options json.RawMessage
 	At      string
+	Mark    string // see mark
 }
 
 func (v *visit) showKey(e enrolment) error {
 	page, err := v.keyPage(e, v.r.URL.Query().Get("method"))
 	if err != nil {
-		return v.unlessOver(err)
+		return v.unlessOver(e, err)
 	}
 	return v.show("key", page)
 }
@@ -127,7 +131,7 @@ func (v *visit) keyPage(e enrolment, method string) (p keyPage, err error) {
 	if !slices.Contains(e.methods(v), method) || !strings.HasPrefix(method, "webauthn") {
 		return p, &refusal{Status: http.StatusNotFound, Code: "not_found"}
 	}
-	p = keyPage{Method: method, At: e.at()}
+	p = keyPage{Method: method, At: e.at(), Mark: mark(v.flow.Challenge)}
 	p.Options, err = e.beginKey(v, method)
 	return p, err
 }
@@ -136,20 +140,17 @@ func (v *visit) proveKey(e enrolment) error {
 	method := v.form("method")
 	err := e.finishKey(v, method, strings.TrimSpace(v.form("device")), credential(v.form("credential")))
 	if refused(err, "invalid_credential", "invalid_request", "rate_limited") == nil {
-		return v.unlessOver(err)
+		return v.unlessOver(e, err)
 	}
-	return v.backTo(v.With(e.at()+"/key", "method", method), v.flow, err)
+	return v.backTo(v.With(e.at()+"/key", "method", method), err)
 }
 
 // unlessOver leads on where what was under way is over, or has to be proved again first; any other error stays one.
-func (v *visit) unlessOver(err error) error {
-	switch {
-	case refused(err, "challenge_expired") != nil:
-		return v.expired()
-	case refused(err, "reauthentication_required") != nil:
-		return v.reauthenticate(v.r.URL.Path)
+func (v *visit) unlessOver(e enrolment, err error) error {
+	if refused(err, "challenge_expired") != nil {
+		return v.redirect("/signin/over")
 	}
-	return err
+	return v.unlessAgain(err, e.at())
 }
 
 // owed is the enrolment of whoever cannot sign in without.
@@ -158,13 +159,14 @@ type owed struct{}
 func (owed) at() string { return "/signin/enrol" }
 
 func (owed) away(v *visit) (bool, error) {
-	if v.flow.Challenge != "" && v.flow.Enrolment {
+	other := v.form("mark") != "" && v.form("mark") != mark(v.flow.Challenge) // the form is of another sign-in
+	if v.flow.Challenge != "" && v.flow.Enrolment && !other {
 		return false, nil
 	}
-	return true, v.redirect("/signin")
+	return true, v.redirect("/signin/over")
 }
 
-func (owed) methods(v *visit) []string { return slices.Clone(v.flow.Methods) }
+func (owed) methods(v *visit) []string { return v.flow.Methods }
 
 func (owed) beginApp(v *visit) (a app, err error) {
 	err = v.call(http.MethodPost, "/v1/auth/mfa/enroll-via-challenge", map[string]string{"challenge_id": v.flow.Challenge, "action": "generate"}, &a)
@@ -257,13 +259,12 @@ type madeCodes struct {
 
 // added shows the codes that came with a first factor, or the list it is in.
 func (v *visit) added(made madeCodes) error {
-	if err := v.keep(flow{Codes: made.Codes, Said: "done.factor_added"}); err != nil {
+	if len(made.Codes) == 0 {
+		v.drop()
+		return v.done("/account/security", "done.factor_added")
+	}
+	if err := v.keep(flow{Codes: made.Codes}); err != nil {
 		return err
 	}
-	if len(made.Codes) > 0 {
-		v.to(v.Page("/account/security/codes"))
-	} else {
-		v.to(v.Page("/account/security"))
-	}
-	return nil
+	return v.done("/account/security/codes", "done.factor_added")
 }

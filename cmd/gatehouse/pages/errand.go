@@ -1,12 +1,14 @@
 package pages
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
+	"github.com/gatehouse-id/gatehouse/internal/rest"
 )
 
 // errand is why somebody signs in: an application sent them and wants them back, or they were on their way to another page
@@ -16,6 +18,7 @@ type errand struct {
 	State     string // the application's own, handed back as it came (RFC 6749 section 4.1.1)
 	Challenge string // S256, of the verifier that the application will exchange the code with (RFC 7636)
 	Next      string // a page of ours
+	Prompt    bool   // they are to be asked whoever is signed in (OpenID Connect Core section 3.1.2.1, prompt=login)
 }
 
 const longestState = 500 // bytes
@@ -37,6 +40,7 @@ func (v *visit) readErrand() (e errand, err error) {
 	if next := q.Get("next"); ours.MatchString(next) {
 		e.Next = next
 	}
+	e.Prompt = q.Get("prompt") == "login"
 	if !q.Has("return_url") {
 		return e, nil
 	}
@@ -45,11 +49,17 @@ func (v *visit) readErrand() (e errand, err error) {
 	case !slices.Contains(v.set.ReturnURLs, e.ReturnURL):
 		return errand{}, &refusal{Status: http.StatusBadRequest, Code: "unknown_return_url", Message: "This application's return URL is not registered here."}
 	case !s256.MatchString(e.Challenge) || q.Has("code_challenge_method") && q.Get("code_challenge_method") != "S256":
-		return errand{}, problem.Invalid("The application must send a code_challenge (S256).")
+		return errand{}, v.badErrand("code_challenge")
 	case len(e.State) > longestState:
-		return errand{}, problem.Invalid("The application's state is too long.")
+		return errand{}, v.badErrand("state")
 	}
 	return e, nil
+}
+
+// badErrand is told to somebody whom an application sent with less than it has to; what it lacks is for those who run it.
+func (v *visit) badErrand(parameter string) error {
+	rest.AddLogAttrs(v.r.Context(), slog.String("bad_parameter", parameter), slog.String("return_url", v.r.URL.Query().Get("return_url")))
+	return &refusal{Status: http.StatusBadRequest, Code: "invalid_errand", Message: "The application must send " + parameter + "."}
 }
 
 // query is the errand as a query of an address.
@@ -59,6 +69,9 @@ func (e errand) query() string {
 		if value != "" {
 			q.Set(name, value)
 		}
+	}
+	if e.Prompt {
+		q.Set("prompt", "login")
 	}
 	return q.Encode()
 }

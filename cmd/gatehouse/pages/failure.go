@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -24,8 +25,9 @@ func (v *visit) fail(err error) {
 	e := asRefusal(v.r, err)
 	if e.Status == http.StatusUnauthorized && v.access != "" { // the session ended, here or elsewhere
 		v.dropCookie("session")
-		_ = v.redirect("/signin")
-		return
+		if v.says(message{Wrong: v.T("error.session_over")}) == nil && v.toSignIn(v.r.URL.Path) == nil {
+			return
+		}
 	}
 	if e.Status >= http.StatusInternalServerError && refused(err) == nil {
 		rest.LogFailure(v.r.Context(), err)
@@ -50,6 +52,9 @@ func (v *visit) fail(err error) {
 
 // asRefusal is any error as the API would have told it.
 func asRefusal(r *http.Request, err error) *refusal {
+	if err == nil {
+		return nil
+	}
 	if e := refused(err); e != nil {
 		return e
 	}
@@ -61,6 +66,9 @@ func asRefusal(r *http.Request, err error) *refusal {
 
 // sentence says a refusal in the language of the page: what happened, and what can be done.
 func (v *visit) sentence(e *refusal) string {
+	if e.Code == "weak_password" && len(e.Details.Reasons) > 0 {
+		return v.weak(e)
+	}
 	wait := v.duration(e.RetryAfter)
 	for _, key := range []string{"error." + e.Code, "error.status." + strconv.Itoa(e.Status)} {
 		if v.words.has(key) {
@@ -70,13 +78,32 @@ func (v *visit) sentence(e *refusal) string {
 	return e.Message
 }
 
-// fields says what is wrong with fields. The API says it in English; where we know the rule we say it in the reader's language.
+// weak says why a password was not taken.
+func (v *visit) weak(e *refusal) string {
+	var all []string
+	for _, reason := range e.Details.Reasons {
+		if key := "weak." + reason; v.words.has(key) {
+			all = append(all, v.T(key, "least", e.Details.MinLength))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// fields says what is wrong with fields. The API says it in English, which is told to whoever reads that; to others it is said
+// as far as we know it ourselves. What is said of a password as a whole stands at the top.
 func (v *visit) fields(e *refusal) map[string]string {
+	if len(e.Details.Fields) == 0 || e.Code == "weak_password" {
+		return nil
+	}
 	said := map[string]string{}
 	for name, text := range e.Details.Fields {
-		said[name] = text
-		if key := "field." + name; v.words.has(key) && v.Lang() != "en" {
+		switch key := "field." + name; {
+		case v.Lang() == "en":
+			said[name] = text
+		case v.words.has(key):
 			said[name] = v.T(key)
+		default:
+			said[name] = v.T("field.other")
 		}
 	}
 	return said

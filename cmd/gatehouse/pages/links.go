@@ -3,21 +3,10 @@ package pages
 import (
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 // Where links in mails lead (identity's composer makes them). Opening one changes nothing, for scanners of mail open them
 // too: whoever reads the page sends the token with a button.
-
-// mountLinks adds their pages.
-func (p *Pages) mountLinks(at func(string, on)) {
-	at("/verify-email", proving("verify", "/v1/auth/verify-email", "done.verified"))
-	at("/confirm-email", proving("confirm", "/v1/auth/confirm-email-change", "done.email_changed"))
-	at("/set-password", newPassword("initial", "/v1/auth/set-initial-password", "password", "done.password_set"))
-	at("/reset-password", newPassword("reset", "/v1/auth/reset-password", "new_password", "done.password_reset"))
-	at("/verify-email/again", on{post: asking("/v1/auth/resend-verification")})
-	at("/forgot", on{get: (*visit).askForgot, post: asking("/v1/auth/request-password-reset")})
-}
 
 // linkPage is the page of a link.
 type linkPage struct {
@@ -29,36 +18,37 @@ type linkPage struct {
 
 // proving is a link that says no more than that an address is somebody's.
 func proving(kind, operation, done string) on {
-	page := func(v *visit) linkPage {
-		return linkPage{Kind: kind, Token: v.token(), Path: v.r.URL.Path}
-	}
 	return on{
-		get: func(v *visit) error { return v.show("link", page(v)) },
+		get: func(v *visit) error {
+			return v.show("link", linkPage{Kind: kind, Token: v.token(), Path: v.r.URL.Path})
+		},
 		post: func(v *visit) error {
 			var a struct {
 				Email string `json:"email"`
 			}
 			if err := v.call(http.MethodPost, operation, map[string]string{"token": v.token()}, &a); err != nil {
-				return v.backTo(v.here(), flow{}, err)
+				return v.backTo(v.here(), err)
 			}
-			return v.beginsAgain(flow{Email: a.Email, Said: done})
+			if err := v.keep(flow{Email: a.Email}); err != nil {
+				return err
+			}
+			return v.done("/signin", done)
 		},
 	}
 }
 
-// newPassword is a link that gives the right to set a password.
+// newPassword is a link that gives the right to set a password. member is what the operation calls it.
 func newPassword(kind, operation, member, done string) on {
-	page := func(v *visit) linkPage {
-		return linkPage{Kind: kind, Token: v.token(), Path: v.r.URL.Path, Least: v.set.MinLength()}
-	}
 	return on{
-		get: func(v *visit) error { return v.show("new-password", page(v)) },
+		get: func(v *visit) error {
+			return v.show("new-password", linkPage{Kind: kind, Token: v.token(), Path: v.r.URL.Path, Least: v.set.MinLength()})
+		},
 		post: func(v *visit) error {
-			err := v.call(http.MethodPost, operation, map[string]string{"token": v.token(), member: v.form("password")}, nil)
+			err := v.call(http.MethodPost, operation, map[string]string{"token": v.token(), member: v.form("new_password")}, nil)
 			if err != nil {
-				return v.backTo(v.here(), flow{}, err)
+				return v.backTo(v.here(), err)
 			}
-			return v.beginsAgain(flow{Said: done})
+			return v.done("/signin", done)
 		},
 	}
 }
@@ -73,16 +63,7 @@ func (v *visit) token() string {
 
 // here is the page of the link, with its token.
 func (v *visit) here() string {
-	return v.base + v.r.URL.Path + "?" + url.Values{"token": {v.token()}}.Encode()
-}
-
-// beginsAgain leads to the sign-in, with what was done. A session that the browser has from before may have ended by it.
-func (v *visit) beginsAgain(f flow) error {
-	if err := v.keep(f); err != nil {
-		return err
-	}
-	v.to(v.Page("/signin"))
-	return nil
+	return v.Page(v.r.URL.Path) + "?" + url.Values{"token": {v.token()}}.Encode()
 }
 
 // askForgot asks whose password it is.
@@ -91,10 +72,19 @@ func (v *visit) askForgot() error { return v.show("forgot", v.flow.Email) }
 // asking has a mail sent to an address, and says the same whoever has it.
 func asking(operation string) func(*visit) error {
 	return func(v *visit) error {
-		email := strings.TrimSpace(v.form("email"))
-		if err := v.call(http.MethodPost, operation, map[string]string{"email": email}, nil); err != nil {
-			return v.backTo(v.URL("/forgot"), flow{Email: email[:min(len(email), 254)]}, err)
+		email := v.typedEmail()
+		if err := v.keep(flow{Email: email}); err != nil {
+			return err
 		}
-		return v.render(http.StatusAccepted, "mail-sent", view{visit: v, Data: email})
+		if err := v.call(http.MethodPost, operation, map[string]string{"email": email}, nil); err != nil {
+			if e := refused(err, "invalid_request"); e != nil {
+				e.Code = "invalid_email"
+			}
+			return v.backTo(v.URL("/forgot"), err)
+		}
+		return v.redirect("/mail-sent")
 	}
 }
+
+// mailSent says where to look.
+func (v *visit) mailSent() error { return v.show("mail-sent", v.flow.Email) }

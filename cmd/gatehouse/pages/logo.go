@@ -27,7 +27,7 @@ func (p *Pages) logo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", media)
-	if known, err := p.Settings.Of(r.Context(), t); err == nil && r.URL.Query().Get("v") == known.Branding.LogoTag {
+	if r.URL.Query().Get("v") == set.Branding.LogoTag {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	_, _ = w.Write(data)

@@ -8,8 +8,8 @@
 // A page is a client of the wire contract that runs in the same process (docs/decisions/0026). It has no other way to a
 // token, a right or a row than the operation that everybody has, so rules, limits and the audit log hold for both.
 //
-// What a browser keeps between pages is in two cookies: session holds the access and the refresh token of a sign-in, as
-// the API gave them out; flow holds what is under way, sealed. Nothing is kept in memory.
+// What a browser keeps between pages is in cookies: session holds the access and the refresh token of a sign-in, as the
+// API gave them out; flow holds what is under way and message what the next page has to say, both sealed. Nothing is kept in memory.
 //
 // Traps known here. A page must work without its script, except where the browser's authenticators are asked. Forms are
 // answered by redirects, so that "back" and "reload" repeat nothing. An address to go on to is never taken from a request
@@ -21,9 +21,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
-	"github.com/gatehouse-id/gatehouse/internal/rest"
 	"github.com/gatehouse-id/gatehouse/tenancy"
 	"github.com/gatehouse-id/gatehouse/tenancy/custody"
 	"github.com/gatehouse-id/gatehouse/tenancy/settings"
@@ -56,48 +53,4 @@ func New(o Options) *Pages {
 func (p *Pages) flowKey(ctx context.Context, t tenancy.Tenant) ([]byte, error) {
 	key, _, err := p.Keys.HMAC(ctx, t.ID, 1, []byte("gatehouse/pages-flow/1\x00"+t.ID.String()))
 	return key, tenancy.KeysError(err)
-}
-
-// Mount adds all pages.
-func (p *Pages) Mount(r *mux.Router) {
-	mountAssets(r)
-	r.Handle("/logo", rest.Methods{http.MethodGet: p.logo})
-	at := func(path string, do on) { p.at(r, path, do) }
-	at("/", on{get: (*visit).home})
-	at("/signin", on{get: (*visit).askIdentifier, post: (*visit).identify})
-	at("/signin/password", on{get: (*visit).askPassword, post: (*visit).signIn})
-	at("/signin/passkey", on{post: (*visit).signInByPasskey})
-	at("/signin/factor", on{get: (*visit).askFactor, post: (*visit).proveFactor})
-	at("/signin/done", on{get: (*visit).finished, post: (*visit).goOn})
-	at("/signout", on{get: (*visit).askSignOut, post: (*visit).signOut})
-	at("/signed-out", on{get: (*visit).signedOut})
-	p.mountEnrolment(at, owed{})
-	p.mountLinks(at)
-
-	p.mountEnrolment(at, further{})
-	p.mountAccount(at)
-}
-
-// on is what a page does by method.
-type on struct{ get, post func(*visit) error }
-
-// at adds a page. Where its handler fails, the answer is a page, too.
-func (p *Pages) at(r *mux.Router, path string, do on) {
-	m := rest.Methods{}
-	for method, h := range map[string]func(*visit) error{http.MethodGet: do.get, http.MethodPost: do.post} {
-		if h == nil {
-			continue
-		}
-		m[method] = func(w http.ResponseWriter, r *http.Request) error {
-			v, err := p.visit(w, r)
-			if err == nil {
-				err = h(v)
-			}
-			if err != nil {
-				v.fail(err)
-			}
-			return nil
-		}
-	}
-	r.Handle(path, m)
 }

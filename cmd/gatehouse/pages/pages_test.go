@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
 // Every text is there in every language, with the same fields to be filled in.
@@ -62,13 +65,32 @@ func TestTextsAreThoseOfThePages(t *testing.T) {
 			t.Errorf("templates ask for %s, which is not in the catalogue", m[1])
 		}
 	}
-	families := []string{"error.", "field.", "action.", "tab.", "time."}
+	families := []string{"error.", "field.", "action.", "tab.", "time.", "weak."}
 	for _, m := range family.FindAllStringSubmatch(sources.String(), -1) {
 		families = append(families, m[1])
 	}
 	for key := range english.texts {
 		if !asked[key] && !slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(key, f) }) && !strings.Contains(sources.String(), `"`+key+`"`) {
 			t.Errorf("nothing asks for %s", key)
+		}
+	}
+}
+
+// Where the name of a text is put together, there is one for all that it can be put together of.
+func TestFamiliesOfTextsAreWhole(t *testing.T) {
+	t.Parallel()
+	english := catalogues()[0]
+	for prefix, members := range map[string][]string{
+		"method.": append(slices.Clone(settings.Methods), "backup_code"),
+		"weak.":   {string(password.TooShort), string(password.Common), string(password.Repeated), string(password.Sequence), string(password.ContainsUser), string(password.ContainsTenant), string(password.ContainsService), string(password.Breached)},
+		"actor.":  {"you", "administrator", "anonymous", "api_key", "operator", "platform", "system"},
+		"tab.":    {"/account", "/account/password", "/account/security", "/account/sessions", "/account/activity"},
+		"field.":  {"locale", "timezone", "other"},
+	} {
+		for _, m := range members {
+			if !english.has(prefix + m) {
+				t.Errorf("there is no %s%s", prefix, m)
+			}
 		}
 	}
 }

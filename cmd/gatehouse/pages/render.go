@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"embed"
 	"html/template"
-	"maps"
 	"net/http"
 	"net/url"
 	"path"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,40 +35,13 @@ var templates = sync.OnceValue(func() map[string]*template.Template {
 	return all
 })
 
-// view is what a template gets.
-type view struct {
-	*visit
-	Data   any               // of this page
-	Wrong  string            // what went wrong, said at the top
-	Fields map[string]string // what is wrong with fields of the form, by their names
-	Done   string            // what was done, said at the top
-}
-
 // show answers with a page.
 func (v *visit) show(name string, data any) error {
 	return v.render(http.StatusOK, name, view{visit: v, Data: data})
 }
 
-// backTo leads back to the page of a form that was refused, and has it say why; so "back" and "reload" send nothing again. An
-// error that is no refusal stays one.
-func (v *visit) backTo(address string, f flow, err error) error {
-	e := refused(err)
-	if e == nil || e.Status >= http.StatusInternalServerError {
-		return err
-	}
-	f.Wrong = v.sentence(e)
-	if said := slices.Sorted(maps.Values(v.fields(e))); len(said) > 0 {
-		f.Wrong = strings.Join(said, " ")
-	}
-	if err := v.keep(f); err != nil {
-		return err
-	}
-	v.to(address)
-	return nil
-}
-
-// again answers with the page of a form that was refused, with what is wrong and all that was typed; an error that is no
-// refusal stays one.
+// again answers with the page of a form that was refused, with what is wrong and all that was typed, for forms that are
+// long; see backTo for those that are not. An error that is no refusal stays one.
 func (v *visit) again(err error, name string, data any) error {
 	e := refused(err)
 	if e == nil || e.Status >= http.StatusInternalServerError {
@@ -79,13 +50,15 @@ func (v *visit) again(err error, name string, data any) error {
 	if e.Status == http.StatusTooManyRequests {
 		v.w.Header().Set("Retry-After", strconv.Itoa(max(1, int(e.RetryAfter.Seconds()))))
 	}
-	return v.render(e.Status, name, view{visit: v, Data: data, Wrong: v.sentence(e), Fields: v.fields(e)})
+	return v.render(e.Status, name, view{visit: v, Data: data, Wrong: v.sentence(e), Blames: e.blames(), Fields: v.fields(e)})
 }
 
 // render makes the whole page before the first byte of it is sent.
 func (v *visit) render(status int, name string, w view) error {
-	if err := v.say(&w); err != nil {
-		return err
+	if !v.tenant.ID.IsZero() {
+		if err := v.hear(&w); err != nil {
+			return err
+		}
 	}
 	var b bytes.Buffer
 	if err := templates()[name].ExecuteTemplate(&b, "layout", w); err != nil {
@@ -96,25 +69,6 @@ func (v *visit) render(status int, name string, w view) error {
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write(b.Bytes())
 	return nil
-}
-
-// say takes along what the form before this page did, or did not.
-func (v *visit) say(w *view) error {
-	if v.flow.Said+v.flow.Wrong == "" {
-		return nil
-	}
-	if v.flow.Said != "" {
-		w.Done = v.T(v.flow.Said)
-	}
-	if w.Wrong == "" {
-		w.Wrong = v.flow.Wrong
-	}
-	v.flow.Said, v.flow.Wrong, v.flow.Until = "", "", 0
-	if reflect.DeepEqual(v.flow, flow{}) {
-		v.drop()
-		return nil
-	}
-	return v.keep(v.flow)
 }
 
 // headers are those of a page. Referrer-Policy lets our own pages know, because browsers send no Origin with a form from a page that

@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -31,11 +33,11 @@ func strength(method string) int {
 // askFactor asks for what is owed.
 func (v *visit) askFactor() error {
 	if v.flow.Challenge == "" || v.flow.Enrolment {
-		return v.redirect("/signin")
+		return v.redirect("/signin/over")
 	}
-	page, err := v.factorPage(v.r.URL.Query().Get("method"))
+	page, err := v.factorPage(v.flow.methodsOf(), v.r.URL.Query().Get("method"))
 	if refused(err, "challenge_expired") != nil {
-		return v.expired()
+		return v.redirect("/signin/over")
 	}
 	if err != nil {
 		return err
@@ -43,22 +45,13 @@ func (v *visit) askFactor() error {
 	return v.show("factor", page)
 }
 
-// expired begins again, where somebody took too long.
-func (v *visit) expired() error {
-	if err := v.keep(flow{Email: v.flow.Email, Said: "done.expired"}); err != nil {
-		return err
-	}
-	return v.redirect("/signin")
-}
-
-func (v *visit) factorPage(wanted string) (p factorPage, err error) {
-	methods := v.flow.methodsOf()
+func (v *visit) factorPage(methods []string, wanted string) (p factorPage, err error) {
 	p = factorPage{Email: v.flow.Email, Method: methods[0], Mark: mark(v.flow.Challenge)}
 	if slices.Contains(methods, wanted) {
 		p.Method = wanted
 	}
 	asks := func(m string) bool { return strings.HasPrefix(m, "webauthn") }
-	p.Others = slices.DeleteFunc(methods, func(m string) bool { return m == p.Method || asks(m) && asks(p.Method) })
+	p.Others = slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return m == p.Method || asks(m) && asks(p.Method) })
 	if !asks(p.Method) {
 		return p, nil
 	}
@@ -67,25 +60,23 @@ func (v *visit) factorPage(wanted string) (p factorPage, err error) {
 	}
 	err = v.call(http.MethodPost, "/v1/auth/mfa/webauthn/begin", map[string]string{"challenge_id": v.flow.Challenge}, &o)
 	p.Options = o.Options
+	if refused(err, "no_factor") != nil { // none of a host that the tenant still has
+		return v.factorPage(slices.DeleteFunc(methods, asks), "")
+	}
 	return p, err
 }
 
 // mark tells challenges apart on pages, and says nothing of them.
 func mark(challenge string) string {
-	return challenge[:min(len(challenge), 4)]
+	sum := sha256.Sum256([]byte("mark " + challenge))
+	return hex.EncodeToString(sum[:4])
 }
 
 // proveFactor takes a code or what an authenticator signed.
 func (v *visit) proveFactor() error {
 	method := v.form("method")
 	if v.flow.Challenge == "" || v.flow.Enrolment {
-		if in, err := v.signedIn(); err != nil || in { // sent twice, and the first is through
-			if err != nil {
-				return err
-			}
-			return v.onwards()
-		}
-		return v.redirect("/signin")
+		return v.redirect("/signin/over")
 	}
 	if v.form("mark") != mark(v.flow.Challenge) { // another tab has begun another sign-in
 		return v.redirect("/signin/factor")
@@ -99,16 +90,15 @@ func (v *visit) proveFactor() error {
 		err = v.call(http.MethodPost, "/v1/auth/mfa/challenge",
 			map[string]string{"challenge_id": v.flow.Challenge, "method": method, "code": typedCode(v.form("code"))}, &a)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return v.goesOn(a, v.flow.Email)
-	}
-	if refused(err, "challenge_expired") != nil {
-		return v.expired()
-	}
-	if refused(err, "policy_denied") != nil {
+	case refused(err, "challenge_expired") != nil:
+		return v.redirect("/signin/over")
+	case refused(err, "policy_denied") != nil:
 		return err
 	}
-	return v.backTo(v.With("/signin/factor", "method", method), v.flow, err)
+	return v.backTo(v.With("/signin/factor", "method", method), err)
 }
 
 // typedCode is a code without what people put into it to read it.

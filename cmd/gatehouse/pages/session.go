@@ -32,7 +32,7 @@ const renewBefore = 15 * time.Second
 // could reach it any more.
 func (v *visit) setSession(g grant) {
 	before, _, _ := strings.Cut(v.cookie("session"), tokenSeparator)
-	if was, is := claimsOf(before), claimsOf(g.Token); was.Session != "" && was.Session != is.Session && v.Now().Before(was.expires()) {
+	if was, is := claimsOf(before), claimsOf(g.Token); was.Session != "" && was.Session != is.Session && v.p.Now().Before(was.expires()) {
 		v.access = before
 		if err := v.call(http.MethodPost, "/v1/auth/logout", nil, nil); err != nil && refused(err) == nil {
 			rest.LogFailure(v.r.Context(), err)
@@ -49,7 +49,7 @@ func (v *visit) signedIn() (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	if v.Now().Add(renewBefore).Before(claimsOf(access).expires()) {
+	if v.p.Now().Add(renewBefore).Before(claimsOf(access).expires()) {
 		v.access = access
 		return true, nil
 	}
@@ -89,9 +89,6 @@ func claimsOf(token string) (c claims) {
 	}
 	return c
 }
-
-// Me is who is signed in.
-func (v *visit) Me() claims { return claimsOf(v.access) }
 
 // Administers reports whether to show the way to the console; what may be done there is for the API to say.
 func (c claims) Administers() bool { return slices.Contains(c.Roles, "admin") }

@@ -2,7 +2,6 @@ package pages
 
 import (
 	"crypto/rand"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -13,9 +12,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
-// visit is one request for a page. Its exported methods and fields are what templates see.
+// visit is one request for a page.
 type visit struct {
-	*Pages
+	p *Pages // not embedded: templates see what is
 	w http.ResponseWriter
 	r *http.Request
 
@@ -32,31 +31,35 @@ type visit struct {
 
 // visit finds out whose page it is. Even with an error what it returns can be used to say so.
 func (p *Pages) visit(w http.ResponseWriter, r *http.Request) (*visit, error) {
-	v := &visit{Pages: p, w: w, r: r, Nonce: rand.Text(), set: settings.Default()}
+	v := &visit{p: p, w: w, r: r, Nonce: rand.Text(), set: settings.Default()}
 	v.base = strings.TrimSuffix(strings.TrimSuffix(requestPath(r), r.URL.Path), "/")
-	t, err := p.Front.Addressed(r)
+	err := v.belongs()
+	v.choosesWords()
+	if err == nil {
+		err = v.checkOrigin()
+	}
+	if err == nil {
+		v.errand, err = v.readErrand()
+	}
+	if err == nil {
+		v.flow, err = openCookie[flow](v, "flow")
+	}
+	return v, err
+}
+
+// belongs finds the tenant by the address alone: a credential that comes along is nothing to pages.
+func (v *visit) belongs() error {
+	t, err := v.p.Front.Addressed(v.r)
 	if err == nil && t.State == tenancy.Suspended {
 		err = problem.TenantSuspended()
 	}
 	if err != nil {
-		v.choosesWords()
-		return v, err
+		return err
 	}
-	rest.AddLogAttrs(r.Context(), slog.String("tenant", t.ID.String()))
+	rest.AddLogAttrs(v.r.Context(), slog.String("tenant", t.ID.String()))
 	v.tenant = t
-	if v.set, err = p.Settings.Of(r.Context(), t); err != nil {
-		v.choosesWords()
-		return v, err
-	}
-	v.choosesWords()
-	if err := v.checkOrigin(); err != nil {
-		return v, err
-	}
-	if v.errand, err = v.readErrand(); err != nil {
-		return v, err
-	}
-	v.flow, err = v.readFlow()
-	return v, err
+	v.set, err = v.p.Settings.Of(v.r.Context(), t)
+	return err
 }
 
 // requestPath is the path as the browser asked for it, with the prefix that was taken off for routing.
@@ -75,8 +78,8 @@ func (v *visit) checkOrigin() error {
 	case "same-origin", "none":
 		return nil
 	case "":
-		host, err := v.Address.Host(rest.ForwardedHost(v.r, v.Front.Trusted))
-		if err == nil && v.r.Header.Get("Origin") == v.Address.Origin(host) {
+		host, err := v.p.Address.Host(rest.ForwardedHost(v.r, v.p.Front.Trusted))
+		if err == nil && v.r.Header.Get("Origin") == v.p.Address.Origin(host) {
 			return nil
 		}
 	}
@@ -86,7 +89,7 @@ func (v *visit) checkOrigin() error {
 // form is a value of the form that was sent.
 func (v *visit) form(name string) string { return v.r.PostFormValue(name) }
 
-// redirect answers with another page of ours. The browser asks for it by GET.
+// redirect answers with another page of ours, on the same errand. The browser asks for it by GET.
 func (v *visit) redirect(path string) error {
 	v.to(v.URL(path))
 	return nil
@@ -97,34 +100,3 @@ func (v *visit) to(address string) {
 	v.w.Header().Set("Location", address)
 	v.w.WriteHeader(http.StatusSeeOther)
 }
-
-// URL is where a page of ours is, with the errand that the browser is on.
-func (v *visit) URL(path string) string {
-	if q := v.errand.query(); q != "" {
-		return v.base + path + "?" + q
-	}
-	return v.base + path
-}
-
-// Page is where a page is that no errand leads to.
-func (v *visit) Page(path string) string { return v.base + path }
-
-// Name is what the tenant is called.
-func (v *visit) Name() string {
-	if v.tenant.ID.IsZero() {
-		return "gatehouse"
-	}
-	return v.set.DisplayName(v.tenant)
-}
-
-// Theme is the tenant's colours.
-func (v *visit) Theme() template.CSS { return theme(v.set.Branding) }
-
-// Lang is the language of the page (BCP 47), Dir the direction it is written in.
-func (v *visit) Lang() string { return v.words.Tag }
-
-// Dir is the direction the language is written in.
-func (v *visit) Dir() string { return v.words.dir() }
-
-// T is a text of the catalogue; args are names and values of what stands in braces in it.
-func (v *visit) T(key string, args ...any) string { return v.words.text(key, args...) }

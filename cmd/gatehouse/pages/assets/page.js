@@ -4,19 +4,23 @@ for (const part of document.querySelectorAll(".scripted")) {
   if (!part.dataset.webauthn || window.PublicKeyCredential) part.hidden = false;
 }
 
-// A form is sent once, however often its button is pressed. Coming back to the page by "back" makes it usable again.
-const sent = new WeakSet();
+// A form is sent once, however often its button is pressed. Coming back by "back" makes it usable again, and so does time:
+// somebody may have stopped the page from loading.
+const sent = new Set();
+function usable(form) {
+  sent.delete(form);
+  for (const button of form.querySelectorAll("button[aria-disabled]")) button.removeAttribute("aria-disabled");
+}
 addEventListener("submit", (event) => {
   const form = event.target;
-  if (sent.has(form)) { event.preventDefault(); return; }
+  if (sent.has(form)) event.preventDefault();
   if (event.defaultPrevented) return;
   sent.add(form);
   event.submitter?.setAttribute("aria-disabled", "true");
+  setTimeout(usable, 5000, form);
 });
 addEventListener("pageshow", (event) => {
-  if (!event.persisted) return;
-  for (const form of document.forms) sent.delete(form);
-  for (const button of document.querySelectorAll("button[aria-disabled]")) button.removeAttribute("aria-disabled");
+  if (event.persisted) [...document.forms].forEach(usable);
 });
 
 for (const time of document.querySelectorAll("time[datetime]")) {
@@ -25,67 +29,98 @@ for (const time of document.querySelectorAll("time[datetime]")) {
 }
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
 for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
+  button.setAttribute("aria-live", "polite");
+  button.addEventListener("click", () => navigator.clipboard.writeText(button.dataset.copy).then(() => {
     button.textContent = button.dataset.copied;
-  });
+  }, () => {}));
 }
 
-// WebAuthn Level 3, section 5.1.8 and 5.1.9. The form's data-options are what the service asks for; what the authenticator
-// answers goes into its field "credential", and the form is sent.
+// WebAuthn as JSON (Level 3, sections 5.1.8 to 5.1.10) by hand: browsers know it by themselves since 2025, and extensions that
+// keep passkeys put objects in the place of theirs that do not.
 const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 const list = (all) => (all ?? []).map((c) => ({...c, id: bytes(c.id)}));
+const attempt = (call, otherwise) => { try { return call() ?? otherwise; } catch { return otherwise; } };
+
 function parse(kind, options) {
-  const own = kind === "get" ? PublicKeyCredential.parseRequestOptionsFromJSON : PublicKeyCredential.parseCreationOptionsFromJSON;
-  if (own) return own.call(PublicKeyCredential, options);
   const made = {...options, challenge: bytes(options.challenge)};
   if (kind === "get") return {...made, allowCredentials: list(options.allowCredentials)};
   return {...made, user: {...options.user, id: bytes(options.user.id)}, excludeCredentials: list(options.excludeCredentials)};
 }
 
-let waiting; // of a passkey that is offered while somebody types (conditional mediation)
+function render(made) {
+  const response = {};
+  for (const name of ["clientDataJSON", "authenticatorData", "signature", "userHandle", "attestationObject"]) {
+    const part = attempt(() => made.response[name]);
+    if (part) response[name] = text(part);
+  }
+  const transports = attempt(() => made.response.getTransports());
+  if (transports) response.transports = transports;
+  return {
+    id: made.id, rawId: text(made.rawId), type: made.type, response, authenticatorAttachment: attempt(() => made.authenticatorAttachment, undefined),
+    clientExtensionResults: attempt(() => JSON.parse(JSON.stringify(made.getClientExtensionResults())), {}),
+  };
+}
 
-async function ask(form, mediation) {
-  waiting?.abort("another is asked");
-  const stop = waiting = new AbortController();
+// One question at a time is put to the browser: either a passkey is offered while somebody types (conditional mediation), or
+// somebody has pressed a button and is looking at the browser's own window. Who presses ends the offer, and nothing else does.
+let offer; // to end it by
+let asking = false;
+
+async function ask(form, mediation, signal) {
   const kind = form.dataset.webauthn;
   const publicKey = parse(kind, JSON.parse(form.dataset.options));
-  const made = await navigator.credentials[kind === "get" ? "get" : "create"]({publicKey, mediation, signal: stop.signal});
-  form.elements.credential.value = JSON.stringify(made.toJSON());
+  const made = await navigator.credentials[kind === "get" ? "get" : "create"]({publicKey, mediation, signal});
+  form.elements.credential.value = JSON.stringify(render(made));
   form.submit();
 }
 
-// What was asked for on loading the page is over after some minutes; then it is asked for anew.
+// What was asked for when the page was made is over after five minutes; then it is asked for anew.
+const lasts = 240_000;
 async function renew(form) {
-  if (!form.dataset.renew) return;
+  if (!form.dataset.renew || Date.now() - form.since < lasts) return;
   const answer = await fetch(form.dataset.renew, {method: "POST"});
-  if (!answer.ok) return;
+  if (!answer.ok) throw new Error(answer.status);
   const {challenge_id: id, options} = await answer.json();
   form.elements.challenge.value = id;
   form.dataset.options = JSON.stringify(options);
+  form.since = Date.now();
 }
 
-function offer(form) {
-  ask(form, "conditional").catch(() => {});
+async function makeOffer(form) {
+  if (asking || document.hidden) return;
+  offer?.abort();
+  const mine = offer = new AbortController();
+  try {
+    await renew(form);
+    if (offer === mine && !asking) await ask(form, "conditional", mine.signal);
+  } catch { /* it was an offer, and nobody took it */ }
 }
 
-for (const form of document.querySelectorAll("form[data-webauthn]")) {
-  if (!window.PublicKeyCredential) continue;
+for (const form of window.PublicKeyCredential ? document.querySelectorAll("form[data-webauthn]") : []) {
   const said = form.querySelector("[data-said]");
-  let since = Date.now();
+  const offers = "conditional" in form.dataset && await attempt(() => PublicKeyCredential.isConditionalMediationAvailable(), false);
+  form.since = Date.now();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (said) said.hidden = true;
+    if (asking) return;
+    asking = true;
+    offer?.abort();
+    said.hidden = true;
     try {
-      if (form.dataset.renew && Date.now() - since > 240_000) { await renew(form); since = Date.now(); }
+      await renew(form);
       await ask(form);
-    } catch (problem) {
-      if (said) { said.textContent = said.dataset.said; said.hidden = false; }
-      if ("conditional" in form.dataset) { await renew(form); offer(form); }
+    } catch {
+      said.textContent = said.dataset.said;
+      said.hidden = false;
+    } finally {
+      asking = false;
     }
+    if (offers && !said.hidden) makeOffer(form);
   });
-  if ("conditional" in form.dataset && await PublicKeyCredential.isConditionalMediationAvailable?.()) {
-    offer(form);
-    setInterval(async () => { if (!document.hidden) { await renew(form); since = Date.now(); offer(form); } }, 240_000);
-  }
+  if (!offers) continue;
+  makeOffer(form);
+  setInterval(makeOffer, lasts, form);
+  document.addEventListener("visibilitychange", () => { if (Date.now() - form.since >= lasts) makeOffer(form); });
+  addEventListener("pageshow", (event) => { if (event.persisted) makeOffer(form); });
 }

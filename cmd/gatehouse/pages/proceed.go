@@ -1,0 +1,128 @@
+package pages
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// loginAnswer is the answer of every operation that goes on with a login: what is owed, or the tokens.
+type loginAnswer struct {
+	grant
+
+	MFARequired        bool     `json:"mfa_required"`
+	EnrollmentRequired bool     `json:"enrollment_required"`
+	Challenge          string   `json:"challenge_id"`
+	Methods            []string `json:"methods"`
+}
+
+// fewCodes is from how many backup codes on somebody is told to make new ones.
+const fewCodes = 4
+
+// goesOn leads to the next page of a sign-in: what is still owed, what is to be shown once, or where they wanted to go.
+func (v *visit) goesOn(a loginAnswer, email string) error {
+	if a.MFARequired || a.EnrollmentRequired {
+		if err := v.keep(flow{Email: email, Challenge: a.Challenge, Methods: a.Methods, Enrolment: a.EnrollmentRequired}); err != nil {
+			return err
+		}
+		if a.EnrollmentRequired {
+			return v.redirect("/signin/enrol")
+		}
+		return v.redirect("/signin/factor")
+	}
+	v.setSession(a.grant)
+	shown := flow{Codes: a.BackupCodes, Notices: a.Notices, FewCodes: a.CodesLeft != nil && *a.CodesLeft < fewCodes, Setup: a.SetupRequired}
+	if shown.toShow() {
+		if err := v.keep(shown); err != nil {
+			return err
+		}
+		return v.redirect("/signin/done")
+	}
+	v.drop()
+	return v.onwards()
+}
+
+// toShow reports whether there is something to be shown before a sign-in goes on.
+func (f flow) toShow() bool { return len(f.Codes)+len(f.Notices) > 0 || f.FewCodes || f.Setup }
+
+// finished shows it.
+func (v *visit) finished() error {
+	if !v.flow.toShow() {
+		return v.onwards()
+	}
+	return v.show("finished", v.flow)
+}
+
+// goOn goes on from there.
+func (v *visit) goOn() error {
+	v.drop()
+	in, err := v.signedIn()
+	if err != nil {
+		return err
+	}
+	if !in {
+		return v.redirect("/signin")
+	}
+	if v.form("setup") != "" {
+		v.to(v.Page("/account/security/add"))
+		return nil
+	}
+	return v.onwards()
+}
+
+// over is where a form leads whose sign-in was over when it came: because it took too long or was begun anew, or because the same
+// form had come before and is through. Which of them it was is seen here: the browser has the cookies of the first by now.
+func (v *visit) over() error {
+	in, err := v.signedIn()
+	switch {
+	case err != nil:
+		return err
+	case v.flow.StepUp != "":
+		v.drop()
+		return v.reauthenticate(v.flow.StepUp)
+	case in && v.flow.toShow():
+		return v.redirect("/signin/done")
+	case in && !v.errand.Prompt:
+		return v.onwards()
+	}
+	if err := v.keep(flow{Email: v.flow.Email}); err != nil {
+		return err
+	}
+	if err := v.says(message{Wrong: v.T("error.challenge_expired")}); err != nil {
+		return err
+	}
+	return v.redirect("/signin")
+}
+
+// onwards leads whoever is signed in to where they wanted to go.
+func (v *visit) onwards() error {
+	if v.errand.ReturnURL != "" {
+		return v.backToApplication()
+	}
+	next := v.errand.Next
+	if next == "" {
+		next = "/account"
+	}
+	v.to(v.Page(next))
+	return nil
+}
+
+// backToApplication leads back to the application with a code, which is all that is in the address. Where the session has
+// ended, or a login would ask for more today, they sign in again.
+func (v *visit) backToApplication() error {
+	var made struct {
+		Code string `json:"return_code"`
+	}
+	err := v.call(http.MethodPost, "/v1/auth/code", map[string]string{"return_url": v.errand.ReturnURL, "code_challenge": v.errand.Challenge}, &made)
+	switch {
+	case refused(err, "unauthenticated", "reauthentication_required") != nil:
+		v.errand.Prompt = true
+		return v.redirect("/signin")
+	case err != nil:
+		return err
+	}
+	address, err := v.errand.back(url.Values{"code": {made.Code}})
+	if err == nil {
+		v.to(address)
+	}
+	return err
+}
