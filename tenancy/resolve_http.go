@@ -130,7 +130,7 @@ func PathPrefix(next http.Handler) http.Handler {
 		}
 		slug, path, ok := strings.Cut(rest, "/")
 		if !ok || slug == "" {
-			slug, path = "-", "" // not a slug: unknown, like any other that nobody has
+			slug, path = "-", "-" // not a slug, and no path: unknown, like any other that nobody has
 		}
 		r2 := r.WithContext(context.WithValue(r.Context(), pathSlugKey{}, slug))
 		r2.URL = new(url.URL)

@@ -18,6 +18,9 @@ func (d *description) auditLog(t *testing.T, tp *testPlatform) {
 		sentence{"the log is exported", by("GET", "/v1/audit-log/export", nil), 200, ""},
 		sentence{"or a time of it", by("GET", "/v1/audit-log/export?from=2020-01-01T00:00:00Z&to=2120-01-01T00:00:00Z", nil), 200, ""},
 		sentence{"but no choice of entries", by("GET", "/v1/audit-log/export?action=user.created", nil), 400, "invalid_request"},
+		sentence{"it is verified", by("GET", "/v1/audit-log/verification", nil), 200, ""},
+		sentence{"for some days", by("GET", "/v1/audit-log/verification?days=90", nil), 200, ""},
+		sentence{"not for years", by("GET", "/v1/audit-log/verification?days=91", nil), 400, "invalid_request"},
 		sentence{"an action must exist", by("GET", "/v1/audit-log?action=user.eaten", nil), 400, "invalid_request"},
 	)
 }

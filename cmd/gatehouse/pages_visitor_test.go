@@ -69,7 +69,7 @@ func (tt testTenant) visitor(t *testing.T, browser context.Context, size [2]int6
 
 func (v *visitor) resize(size [2]int64) {
 	v.t.Helper()
-	do(v.t, v.tab, chromedp.EmulateViewport(size[0], size[1]))
+	act(v, chromedp.EmulateViewport(size[0], size[1]))
 }
 
 // withoutScript has the browser run none of the pages' scripts.
@@ -88,6 +88,28 @@ func (v *visitor) with(device webauthn.VirtualAuthenticatorOptions) *visitor {
 	return v
 }
 
+// act has the browser do something, which takes it moments; the helpers for tabs would wait as long as the browser lives.
+func act[T any](v *visitor, a chromedp.Action[T]) T {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(v.ctx, 40*time.Second)
+	defer cancel()
+	got, err := chromedp.Run(ctx, a)
+	if err != nil {
+		v.t.Fatalf("%v at %s", err, v.where())
+	}
+	return got
+}
+
+func (v *visitor) where() string {
+	ctx, cancel := context.WithTimeout(v.ctx, 5*time.Second)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + (document.body?.innerText ?? "")`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
 // finds is how a person finds something on a page: a field by its label, a button or link by its name.
 const finds = `(kind, name) => {
   const text = (e) => (e.getAttribute("aria-label") ?? e.textContent).trim().replace(/\s+/g, " ");
@@ -96,13 +118,13 @@ const finds = `(kind, name) => {
     const label = [...document.querySelectorAll("label")].filter(shown).find((l) => text(l) === name || text(l).startsWith(name));
     return label && (label.control ?? null);
   }
-  return [...document.querySelectorAll("button, a, summary")].filter(shown).find((e) => text(e) === name);
+  return [...document.querySelectorAll("button, a, summary, label.choice")].filter(shown).find((e) => text(e) === name);
 }`
 
 // look evaluates an expression in the page.
 func look[T any](v *visitor, expression string) T {
 	v.t.Helper()
-	return do(v.t, v.tab, chromedp.Evaluate[T](expression))
+	return act(v, chromedp.Evaluate[T](expression))
 }
 
 func quoted(s ...string) string {
@@ -140,14 +162,14 @@ func (v *visitor) text() string {
 // open goes to a page of the tenant's host.
 func (v *visitor) open(path string) *visitor {
 	v.t.Helper()
-	do(v.t, v.tab, chromedp.Navigate(v.origin(v.host)+path))
+	act(v, chromedp.Navigate(v.origin(v.host)+path))
 	return v
 }
 
 // opens goes to a link that was mailed.
 func (v *visitor) opens(link string) *visitor {
 	v.t.Helper()
-	do(v.t, v.tab, chromedp.Navigate(link))
+	act(v, chromedp.Navigate(link))
 	return v
 }
 
@@ -159,7 +181,7 @@ func (v *visitor) fill(label, value string) *visitor {
 		v.tabTo()
 	}
 	look[bool](v, `(() => { const e = document.querySelector("[data-marked]"); e.value = ""; return true; })()`)
-	do(v.t, v.tab, chromedp.SendKeys(at, value))
+	act(v, chromedp.SendKeys(at, value))
 	return v
 }
 
@@ -170,7 +192,7 @@ func (v *visitor) tabTo() {
 		if look[bool](v, `document.activeElement === document.querySelector("[data-marked]")`) {
 			return
 		}
-		do(v.t, v.tab, chromedp.KeyEvent("\t"))
+		act(v, chromedp.KeyEvent("\t"))
 	}
 	v.t.Fatalf("the tabulator does not lead there:\n%s", v.text())
 }
@@ -193,10 +215,10 @@ func (v *visitor) tap(name string) *visitor {
 	look[bool](v, `window.before = true`)
 	if v.keyboard {
 		v.tabTo()
-		do(v.t, v.tab, chromedp.KeyEvent("\r"))
+		act(v, chromedp.KeyEvent("\r"))
 		return v
 	}
-	do(v.t, v.tab, chromedp.Click(at))
+	act(v, chromedp.Click(at))
 	return v
 }
 
@@ -255,7 +277,7 @@ func (v *visitor) accessible(name string) *visitor {
 			}
 		}
 		type found struct{ ID, Impact, Help, Where string }
-		all := do(v.t, v.tab, chromedp.Evaluate[[]found](source+`;
+		all := act(v, chromedp.Evaluate[[]found](source+`;
 			axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
 				r.violations.map((x) => ({ID: x.id, Impact: x.impact, Help: x.help, Where: x.nodes.map((n) => n.html + " " + n.failureSummary).join("\n")})))`, chromedp.EvalAwaitPromise))
 		for _, f := range all {
@@ -275,7 +297,7 @@ func (v *visitor) picture(name string) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		v.t.Fatal(err)
 	}
-	data := do(v.t, v.tab, chromedp.FullScreenshot(100))
+	data := act(v, chromedp.FullScreenshot(100))
 	if err := os.WriteFile(filepath.Join(folder, name+".png"), data, 0o644); err != nil {
 		v.t.Fatal(err)
 	}
@@ -291,6 +313,11 @@ func (v *visitor) reload() *visitor {
 // back goes to the page before.
 func (v *visitor) back() *visitor {
 	v.t.Helper()
-	do(v.t, v.tab, chromedp.NavigateBack())
+	was := look[string](v, `location.href`)
+	look[bool](v, `(history.back(), true)`) // a page that the browser has kept is not loaded, which chromedp would wait for
+	eventuallyOr(v.t, 20*time.Second, func() bool {
+		is, err := chromedp.Run(v.ctx, chromedp.Evaluate[string](`document.readyState === "complete" ? location.href : ""`))
+		return err == nil && is != "" && is != was
+	}, func() string { return "there is no way back from\n" + v.text() })
 	return v
 }

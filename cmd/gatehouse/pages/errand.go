@@ -27,7 +27,7 @@ var (
 	// s256 is what SHA-256 looks like in base64url.
 	s256 = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 	// ours are pages one may be on the way to: everything behind a sign-in, and nothing that could be read as another host.
-	ours = regexp.MustCompile(`^/(account|console|platform)(/[a-z0-9-]+)*$`)
+	ours = regexp.MustCompile(`^/(account|console|platform)(/[a-z0-9-]+)*(\?id=[0-9a-f-]{36})?$`)
 )
 
 // readErrand reads it from the address and holds it against what the tenant has registered. Errors: 400 unknown_return_url;

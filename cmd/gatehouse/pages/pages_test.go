@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/identity/password"
+	"github.com/gatehouse-id/gatehouse/tenancy"
+	"github.com/gatehouse-id/gatehouse/tenancy/audit"
 	"github.com/gatehouse-id/gatehouse/tenancy/settings"
 )
 
@@ -65,15 +67,28 @@ func TestTextsAreThoseOfThePages(t *testing.T) {
 			t.Errorf("templates ask for %s, which is not in the catalogue", m[1])
 		}
 	}
-	families := []string{"error.", "field.", "action.", "tab.", "time.", "weak."}
+	families := []string{"error.", "field.", "action.", "tab.", "time.", "weak.", "sure."}
 	for _, m := range family.FindAllStringSubmatch(sources.String(), -1) {
 		families = append(families, m[1])
 	}
+	for _, m := range regexp.MustCompile(`"([a-z_]+\.)" `).FindAllStringSubmatch(sources.String(), -1) { // of choices
+		families = append(families, m[1])
+	}
 	for key := range english.texts {
+		if base, ok := strings.CutSuffix(key, "_hint"); ok && english.has(base) {
+			continue
+		}
 		if !asked[key] && !slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(key, f) }) && !strings.Contains(sources.String(), `"`+key+`"`) {
 			t.Errorf("nothing asks for %s", key)
 		}
 	}
+}
+
+func named[S ~string](all []S) (names []string) {
+	for _, s := range all {
+		names = append(names, string(s))
+	}
+	return names
 }
 
 // Where the name of a text is put together, there is one for all that it can be put together of.
@@ -81,11 +96,19 @@ func TestFamiliesOfTextsAreWhole(t *testing.T) {
 	t.Parallel()
 	english := catalogues()[0]
 	for prefix, members := range map[string][]string{
-		"method.": append(slices.Clone(settings.Methods), "backup_code"),
-		"weak.":   {string(password.TooShort), string(password.Common), string(password.Repeated), string(password.Sequence), string(password.ContainsUser), string(password.ContainsTenant), string(password.ContainsService), string(password.Breached)},
-		"actor.":  {"you", "administrator", "anonymous", "api_key", "operator", "platform", "system"},
-		"tab.":    {"/account", "/account/password", "/account/security", "/account/sessions", "/account/activity"},
-		"field.":  {"locale", "timezone", "other"},
+		"method.":       append(slices.Clone(settings.Methods), "backup_code"),
+		"weak.":         {string(password.TooShort), string(password.Common), string(password.Repeated), string(password.Sequence), string(password.ContainsUser), string(password.ContainsTenant), string(password.ContainsService), string(password.Breached)},
+		"actor.":        {"you", "administrator", "anonymous", "api_key", "operator", "platform", "system"},
+		"tab.":          {"/account", "/account/password", "/account/security", "/account/sessions", "/account/activity"},
+		"action.":       named(audit.Actions()),
+		"actor_type.":   {"user", "anonymous", "api_key", "operator", "platform", "system"},
+		"domain_state.": named([]tenancy.DomainState{tenancy.DomainPending, tenancy.DomainVerified, tenancy.DomainFailing, tenancy.DomainLost}),
+		"domain_use.":   {"host", "email"},
+		"demand.":       named([]settings.Demand{settings.Off, settings.Optional, settings.Roles, settings.All}),
+		"mode.":         {"enforce", "shadow"},
+		"change.":       {"denied", "asked", "permitted", "uncertain"},
+		"role.":         {"user", "admin"},
+		"field.":        {"locale", "timezone", "other"},
 	} {
 		for _, m := range members {
 			if !english.has(prefix + m) {

@@ -46,11 +46,16 @@ func (p *Pages) Mount(r *mux.Router) {
 	at("/account/sessions", on{get: needs((*visit).sessions), post: needs((*visit).endSession)})
 	at("/account/activity", on{get: needs((*visit).activity)})
 	at("/backup-codes.txt", on{get: needs((*visit).downloadCodes)})
+
+	p.mountConsole(at)
 }
 
 // on is what a page does by method. A page that takes forms answers GET, too: people reload, go back, and choose another
 // language where a form led them.
-type on struct{ get, post func(*visit) error }
+type on struct {
+	get, post func(*visit) error
+	body      int64 // longest form, in bytes; zero is the usual limit
+}
 
 // form is an address that takes the form of another page, to which everybody is led who comes without it.
 func form(page string, post func(*visit) error) on {
@@ -69,7 +74,7 @@ func (p *Pages) at(r *mux.Router, path string, do on) {
 		if h == nil {
 			continue
 		}
-		m[method] = func(w http.ResponseWriter, r *http.Request) error {
+		m[method] = rest.Limits{Body: do.body}.Apply(func(w http.ResponseWriter, r *http.Request) error {
 			v, err := p.visit(w, r)
 			if err == nil {
 				err = h(v)
@@ -78,7 +83,7 @@ func (p *Pages) at(r *mux.Router, path string, do on) {
 				v.fail(err)
 			}
 			return nil
-		}
+		})
 	}
 	r.Handle(path, m)
 }

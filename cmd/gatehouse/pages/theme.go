@@ -29,6 +29,15 @@ func theme(b settings.Branding) template.CSS {
 	return template.CSS(fmt.Sprintf(":root{--brand:%s;--brand-on-dark:%s}", c, rgb.readableOn(mustColour(darkPage)))) //nolint:gosec // parsed and written again
 }
 
+// Colour is a colour of a form, written anew; one that is none is ours.
+func (v *visit) Colour(hex string) template.CSS {
+	rgb, err := parseColour(hex)
+	if err != nil {
+		rgb = mustColour(ourColour)
+	}
+	return template.CSS(rgb.String()) //nolint:gosec // parsed and written again
+}
+
 // colour is red, green and blue, each from 0 to 1 (sRGB).
 type colour [3]float64
 

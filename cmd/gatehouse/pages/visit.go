@@ -2,6 +2,7 @@ package pages
 
 import (
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -37,6 +38,9 @@ func (p *Pages) visit(w http.ResponseWriter, r *http.Request) (*visit, error) {
 	v.choosesWords()
 	if err == nil {
 		err = v.checkOrigin()
+	}
+	if err == nil {
+		err = v.readForm()
 	}
 	if err == nil {
 		v.errand, err = v.readErrand()
@@ -85,6 +89,26 @@ func (v *visit) checkOrigin() error {
 	}
 	return &refusal{Status: http.StatusForbidden, Code: "foreign_form", Message: "This form was not sent by a page of this site."}
 }
+
+// readForm reads the form that was sent, and refuses one that is too long: of half a form nobody would notice what is missing.
+func (v *visit) readForm() error {
+	if v.r.Method != http.MethodPost {
+		return nil
+	}
+	err := v.r.ParseMultipartForm(maxMemory)
+	if errors.Is(err, http.ErrNotMultipart) {
+		err = v.r.ParseForm()
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &refusal{Status: http.StatusRequestEntityTooLarge, Code: "too_large"}
+	}
+	if err != nil {
+		return &refusal{Status: http.StatusBadRequest, Code: "invalid_request"}
+	}
+	return nil
+}
+
+const maxMemory = 1 << 20 // more than the longest form
 
 // form is a value of the form that was sent.
 func (v *visit) form(name string) string { return v.r.PostFormValue(name) }
