@@ -211,6 +211,14 @@ func (db *DB) Away(ctx context.Context, database string) bool {
 	return pool == nil || db.aside[database].Load() || pings(ctx, pool) != nil
 }
 
+// Busiest are the tenants of a database that want most of its connections at this replica, at this moment.
+func (db *DB) Busiest(database string, most int) []fairshare.Demand {
+	if gate := db.shares[database]; gate != nil {
+		return gate.Busiest(most)
+	}
+	return nil
+}
+
 func pings(ctx context.Context, pool *Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

@@ -48,3 +48,30 @@ func (d *Directory) Tenants(ctx context.Context) (held map[string]int, err error
 	})
 	return held, err
 }
+
+// VersionCount is how many tenants of one database are at one version of the schema.
+type VersionCount struct {
+	Database         string
+	Version, Tenants int
+}
+
+// countVersions counts tenants by database and version, those that are still being made left out.
+func countVersions(ctx context.Context, q querier) ([]VersionCount, error) {
+	rows, err := q.Query(ctx, `select t.database, t.schema_version, count(*) from tenants t where `+listed+` group by 1, 2 order by 1, 2`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[VersionCount])
+}
+
+// Fleet is how many tenants each database holds, and at which versions they are.
+func (d *Directory) Fleet(ctx context.Context) (held map[string]int, versions []VersionCount, err error) {
+	err = d.db.inDirectory(ctx, func(ctx context.Context, tx directoryTx) error {
+		if held, err = countTenants(ctx, tx); err != nil {
+			return err
+		}
+		versions, err = countVersions(ctx, tx)
+		return err
+	})
+	return held, versions, err
+}

@@ -335,7 +335,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		"settings": d.decisions, "policies": d.policies,
 		"mail":     d.mail,
 		"api keys": d.apiKeys, "domains": d.domains, "tenants": d.tenants,
-		"audit log": d.auditLog, "import": d.imports, "signing keys": d.signingKeys,
+		"audit log": d.auditLog, "import": d.imports, "signing keys": d.signingKeys, "fleet": d.fleet,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); part(t, tp) })
 	}

@@ -313,11 +313,18 @@ func (v *visitor) reload() *visitor {
 // back goes to the page before.
 func (v *visitor) back() *visitor {
 	v.t.Helper()
-	was := look[string](v, `location.href`)
-	look[bool](v, `(history.back(), true)`) // a page that the browser has kept is not loaded, which chromedp would wait for
+	// A page that the browser has kept is not loaded, which chromedp would wait for.
+	act(v, func(ctx context.Context, target *chromedp.Target) (cdp.Empty, error) {
+		h, err := cdp.Call(ctx, target, page.GetNavigationHistory, cdp.Empty{})
+		if err != nil {
+			return cdp.Empty{}, err
+		}
+		return cdp.Call(ctx, target, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: h.Entries[h.CurrentIndex-1].ID})
+	})
+	time.Sleep(300 * time.Millisecond) // it may lead on to the page that it comes from
 	eventuallyOr(v.t, 20*time.Second, func() bool {
-		is, err := chromedp.Run(v.ctx, chromedp.Evaluate[string](`document.readyState === "complete" ? location.href : ""`))
-		return err == nil && is != "" && is != was
+		there, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](`document.readyState === "complete"`))
+		return err == nil && there
 	}, func() string { return "there is no way back from\n" + v.text() })
 	return v
 }

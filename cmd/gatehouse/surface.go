@@ -41,6 +41,7 @@ func (p *platform) handler(h *health) http.Handler {
 	(&tenancy.Platform{Provisioner: p.provision, Directory: p.directory, Repeat: p.repeat, CheckEmail: canonicalEmail}).Mount(r, p.guard)
 
 	(&tenancy.PlatformKeys{Rotator: p.rotator, Directory: p.directory}).Mount(r, p.guard)
+	(&tenancy.PlatformFleet{DB: p.db, Directory: p.directory, Placements: p.provision.Placements}).Mount(r, p.guard)
 
 	people := pages.New(pages.Options{API: r, Front: p.front, Address: p.config.Address, Settings: p.settings, Keys: p.custodian, Now: p.now})
 	people.Mount(r)

@@ -20,9 +20,11 @@
 package fairshare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,6 +93,34 @@ func (g *Gate) Stats() Stats {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return Stats{Running: g.running, Waiting: g.lines.waiting, Tenants: len(g.lines.of), Mean: g.mean}
+}
+
+// Demand is what one tenant wants of a Gate at a moment.
+type Demand struct {
+	Tenant  id.Tenant
+	Running int // slots it holds
+	Waiting int // requests in line
+}
+
+// Busiest are the tenants that want most at this moment, most first.
+func (g *Gate) Busiest(most int) []Demand {
+	all := g.demands()
+	slices.SortFunc(all, func(a, b Demand) int {
+		return cmp.Or(cmp.Compare(b.Running+b.Waiting, a.Running+a.Waiting), cmp.Compare(a.Tenant.String(), b.Tenant.String()))
+	})
+	return all[:min(most, len(all))]
+}
+
+// demands are those of all tenants that want something; who is only remembered is not among them.
+func (g *Gate) demands() (all []Demand) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for t, q := range g.lines.of {
+		if q.demand() > 0 {
+			all = append(all, Demand{t, q.running, q.len()})
+		}
+	}
+	return all
 }
 
 // Do runs work in a slot, in the caller's goroutine. Errors are those of Enter; work has not run then. A panic of work

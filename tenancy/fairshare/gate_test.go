@@ -362,6 +362,25 @@ func TestMeanFollows(t *testing.T) {
 	})
 }
 
+// Who has left is not among the busiest, and of the others who wants most is first.
+func TestTheBusiestWantMost(t *testing.T) {
+	bubble(t, Options{Slots: 2, Each: 1}, func(t *testing.T, g *Gate) {
+		storming, single, done := id.NewTenant(), id.NewTenant(), id.NewTenant()
+		storm(t, g, done, 1, func() {}).Wait()
+		running := []*sync.WaitGroup{storm(t, g, single, 1, hash(time.Second)), storm(t, g, storming, 4, hash(time.Second))}
+		want := []Demand{{storming, 1, 3}, {single, 1, 0}}
+		if got := g.Busiest(10); !slices.Equal(got, want) {
+			t.Errorf("the busiest are %v and not %v", got, want)
+		}
+		if got := g.Busiest(1); !slices.Equal(got, want[:1]) {
+			t.Errorf("the busiest one is %v and not %v", got, want[0])
+		}
+		for _, s := range running {
+			s.Wait()
+		}
+	})
+}
+
 func TestGateDefaults(t *testing.T) {
 	o := NewGate(Options{Slots: 4}).o
 	if o != (Options{Slots: 4, Each: 4, PerTenant: 128, Total: 512, MaxWait: time.Second, Cost: 50 * time.Millisecond}) {

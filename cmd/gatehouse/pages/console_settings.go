@@ -78,7 +78,7 @@ func (v *visit) changeBranding() error {
 func (v *visit) picture(name string) (string, error) {
 	file, head, err := v.r.FormFile(name)
 	if err != nil || head.Size == 0 {
-		return "", nil //nolint:nilerr // none was chosen
+		return "", nil // none was chosen
 	}
 	defer func() { _ = file.Close() }()
 	data, err := io.ReadAll(file)

@@ -1,7 +1,10 @@
 package pages
 
 import (
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -156,6 +159,27 @@ func TestTemplatesAreWhole(t *testing.T) {
 			if tmpl.Lookup(part) == nil {
 				t.Errorf("%s has no %s", name, part)
 			}
+		}
+	}
+}
+
+// That the service is not ready is an answer, and says what is missing.
+func TestReadinessIsReadEitherWay(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]struct {
+		status int
+		said   readiness
+	}{
+		`{"status":"ready","postgres":"ok","custody":"ok","mail":"waiting"}`:                                                              {200, readiness{Postgres: "ok", Custody: "ok", Mail: "waiting"}},
+		`{"code":"unavailable","message":"No.","details":{"request_id":"x","postgres":"ok","custody":"unavailable","server":"draining"}}`: {503, readiness{Postgres: "ok", Custody: "unavailable", Server: "draining"}},
+	} {
+		api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(want.status)
+			_, _ = io.WriteString(w, body)
+		})
+		v := &visit{p: New(Options{API: api}), r: httptest.NewRequest(http.MethodGet, "/platform/health", nil)}
+		if got, err := v.readiness(); err != nil || got != want.said {
+			t.Errorf("%d %s is read as %+v, %v", want.status, body, got, err)
 		}
 	}
 }

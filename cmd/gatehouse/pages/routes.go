@@ -48,6 +48,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	at("/backup-codes.txt", on{get: needs((*visit).downloadCodes)})
 
 	p.mountConsole(at)
+	p.mountPlatform(at)
 }
 
 // on is what a page does by method. A page that takes forms answers GET, too: people reload, go back, and choose another
