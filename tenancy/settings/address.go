@@ -65,15 +65,17 @@ func parseAddress(s string) (*url.URL, error) {
 	if u.Scheme != "https" && (u.Scheme != "http" || !onThisMachine(u.Hostname())) {
 		return nil, errAddress
 	}
-	if h, err := tenancy.ParseHost(u.Hostname()); (err != nil || string(h) != u.Hostname()) && !onThisMachine(u.Hostname()) {
+	if h, err := tenancy.ParseHost(u.Hostname()); (err != nil || string(h) != u.Hostname()) && !loopback(u.Hostname()) {
 		return nil, errAddress
 	}
 	return u, checkPort(u)
 }
 
 func onThisMachine(host string) bool {
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "127.0.0.1" || host == "::1"
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || loopback(host)
 }
+
+func loopback(host string) bool { return host == "127.0.0.1" || host == "::1" }
 
 // checkPort refuses a port that browsers leave out, and one they write otherwise.
 func checkPort(u *url.URL) error {

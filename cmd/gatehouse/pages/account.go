@@ -49,8 +49,12 @@ func (v *visit) changeProfile() error {
 	if err != nil {
 		return err
 	}
-	page.Profile.FirstName, page.Profile.LastName, page.Profile.DisplayName = v.text("first_name"), v.text("last_name"), v.text("display_name")
-	page.Preferences.Locale, page.Preferences.TimeZone = v.text("locale"), v.text("timezone")
+	for name, into := range map[string]**string{"first_name": &page.Profile.FirstName, "last_name": &page.Profile.LastName,
+		"display_name": &page.Profile.DisplayName, "locale": &page.Preferences.Locale, "timezone": &page.Preferences.TimeZone} {
+		if v.r.PostForm.Has(name) {
+			*into = v.text(name)
+		}
+	}
 	err = v.call(http.MethodPut, "/v1/users/me/profile", map[string]any{
 		"first_name": page.Profile.FirstName, "last_name": page.Profile.LastName, "display_name": page.Profile.DisplayName}, nil)
 	if err == nil {

@@ -56,18 +56,29 @@ func (v *visit) askRemoveFactor() error {
 func (v *visit) removeFactor() error {
 	err := v.call(http.MethodDelete, "/v1/users/me/mfa/"+url.PathEscape(v.form("id")), nil, nil)
 	switch {
-	case err == nil, refused(err, "not_found") != nil: // removed already: sent twice
+	case err == nil:
 		return v.done("/account/security", "done.factor_removed")
 	case refused(err, "reauthentication_required") != nil:
 		return v.reauthenticate("/account/security")
 	}
-	return v.backTo(v.Page("/account/security"), err)
+	return v.backTo(v.Page("/account/security"), gone(err))
+}
+
+// gone is err, unless it is that what a form is about is not there: sent twice, or done elsewhere meanwhile.
+func gone(err error) error {
+	if e := refused(err, "not_found"); e != nil {
+		e.Code = "gone"
+	}
+	return err
 }
 
 // codes shows backup codes that were just made.
 func (v *visit) codes() error {
 	if len(v.flow.Codes) == 0 {
 		return v.redirect("/account/security")
+	}
+	if err := v.stillIn(); err != nil {
+		return err
 	}
 	return v.show("codes", v.flow)
 }
@@ -90,7 +101,7 @@ func (v *visit) newCodes() error {
 		}
 		return v.backTo(v.Page("/account/security"), err)
 	}
-	if err := v.keep(flow{Codes: made.Codes}); err != nil {
+	if err := v.keepSecret(flow{Codes: made.Codes}); err != nil {
 		return err
 	}
 	return v.done("/account/security/codes", "done.codes_made")
@@ -99,7 +110,10 @@ func (v *visit) newCodes() error {
 // downloadCodes gives the codes that a page shows as a file.
 func (v *visit) downloadCodes() error {
 	if len(v.flow.Codes) == 0 {
-		return &refusal{Status: http.StatusNotFound, Code: "not_found"}
+		return notFound()
+	}
+	if err := v.stillIn(); err != nil {
+		return err
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")

@@ -28,8 +28,8 @@ func (v *visit) sessions() error {
 // endSession ends one of them.
 func (v *visit) endSession() error {
 	err := v.call(http.MethodDelete, "/v1/users/me/sessions/"+url.PathEscape(v.form("id")), nil, nil)
-	if err != nil && refused(err, "not_found") == nil { // ended already: sent twice
-		return err
+	if err != nil {
+		return v.backTo(v.Page("/account/sessions"), gone(err))
 	}
 	return v.done("/account/sessions", "done.session_ended")
 }

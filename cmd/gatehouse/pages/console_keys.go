@@ -58,7 +58,7 @@ func (v *visit) addKey() error {
 	}
 	err := v.call(http.MethodPost, "/v1/api-keys", body, &made)
 	if err == nil {
-		if err := v.keep(flow{Raw: made.Raw}); err != nil {
+		if err := v.keepSecret(flow{Raw: made.Raw}); err != nil {
 			return err
 		}
 		return v.redirect("/console/keys/made")

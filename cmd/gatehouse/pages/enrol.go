@@ -120,6 +120,9 @@ type keyPage struct {
 }
 
 func (v *visit) showKey(e enrolment) error {
+	if v.foreign() {
+		return v.redirect(e.at())
+	}
 	page, err := v.keyPage(e, v.r.URL.Query().Get("method"))
 	if err != nil {
 		return v.unlessOver(e, err)
@@ -263,7 +266,7 @@ func (v *visit) added(made madeCodes) error {
 		v.drop()
 		return v.done("/account/security", "done.factor_added")
 	}
-	if err := v.keep(flow{Codes: made.Codes}); err != nil {
+	if err := v.keepSecret(flow{Codes: made.Codes}); err != nil {
 		return err
 	}
 	return v.done("/account/security/codes", "done.factor_added")

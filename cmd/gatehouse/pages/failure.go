@@ -23,9 +23,10 @@ type failure struct {
 // fail answers with a page that says what went wrong and what to do.
 func (v *visit) fail(err error) {
 	e := asRefusal(v.r, err)
-	if e.Status == http.StatusUnauthorized && v.access != "" { // the session ended, here or elsewhere
-		v.dropCookie("session")
-		if v.says(message{Wrong: v.T("error.session_over")}) == nil && v.toSignIn(v.r.URL.Path) == nil {
+	// The session ended, here or elsewhere, or it is of another tenant that had this host. The cookie stays: by now it may be the
+	// one of a sign-in in another tab, and this one will take its place.
+	if v.access != "" && (e.Status == http.StatusUnauthorized || e.Code == "tenant_mismatch") {
+		if v.says(message{Wrong: v.T("error.session_over")}) == nil && v.askAgain(v.r.URL.Path) == nil {
 			return
 		}
 	}

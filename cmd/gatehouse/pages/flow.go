@@ -5,6 +5,7 @@ import "time"
 // flow is what is under way in a browser: a sign-in between its pages, a factor that is being set up, what is to be shown
 // once.
 type flow struct {
+	Session   string   `json:"i,omitempty"` // whose it is: in another, or in none, there is nothing of it
 	Email     string   `json:"e,omitempty"`
 	Challenge string   `json:"c,omitempty"` // what is still owed, a secret
 	Methods   []string `json:"m,omitempty"` // to pay it with
@@ -32,6 +33,24 @@ func (v *visit) keep(f flow) error {
 	}
 	return err
 }
+
+// keepSecret is keep for what is shown to whoever is signed in, for as long as they are.
+func (v *visit) keepSecret(f flow) error {
+	f.Session = v.Me().Session
+	return v.keep(f)
+}
+
+// readFlow is the flow that the browser brings.
+func (v *visit) readFlow() (flow, error) {
+	f, err := openCookie[flow](v, "flow")
+	if f.Session != "" && f.Session != claimsOf(v.accessKept()).Session {
+		return flow{}, err
+	}
+	return f, err
+}
+
+// stillIn asks the API, before something secret is shown, whether the session still holds.
+func (v *visit) stillIn() error { return v.get("/v1/users/me/preferences", nil, nil) }
 
 // drop ends the flow.
 func (v *visit) drop() {

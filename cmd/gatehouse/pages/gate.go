@@ -20,6 +20,15 @@ func (v *visit) needs(page string, h func(*visit) error) error {
 	return h(v)
 }
 
+// askAgain is toSignIn for a browser whose session, as far as can be seen from here, is still good.
+func (v *visit) askAgain(next string) error {
+	v.errand = errand{Prompt: true}
+	if ours.MatchString(next) {
+		v.errand.Next = next
+	}
+	return v.redirect("/signin")
+}
+
 // toSignIn leads to the sign-in, and from there to a page of ours.
 func (v *visit) toSignIn(next string) error {
 	v.errand = errand{}

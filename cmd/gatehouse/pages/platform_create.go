@@ -44,7 +44,7 @@ func (v *visit) createTenant() error {
 	if err != nil {
 		return v.retry(err, "platform-create", page)
 	}
-	if err := v.keep(flow{Raw: made.ID + " " + made.AdminKey}); err != nil {
+	if err := v.keepSecret(flow{Raw: made.ID + " " + made.AdminKey}); err != nil {
 		return err
 	}
 	return v.done(made.At("/admin-key"), "platform.done.created")

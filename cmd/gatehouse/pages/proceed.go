@@ -32,7 +32,7 @@ func (v *visit) goesOn(a loginAnswer, email string) error {
 	v.setSession(a.grant)
 	shown := flow{Codes: a.BackupCodes, Notices: a.Notices, FewCodes: a.CodesLeft != nil && *a.CodesLeft < fewCodes, Setup: a.SetupRequired}
 	if shown.toShow() {
-		if err := v.keep(shown); err != nil {
+		if err := v.keepSecret(shown); err != nil {
 			return err
 		}
 		return v.redirect("/signin/done")
@@ -46,10 +46,15 @@ func (f flow) toShow() bool { return len(f.Codes)+len(f.Notices) > 0 || f.FewCod
 
 // finished shows it.
 func (v *visit) finished() error {
-	if !v.flow.toShow() {
-		return v.onwards()
-	}
-	return v.show("finished", v.flow)
+	return v.needs("/account", func(v *visit) error {
+		if !v.flow.toShow() {
+			return v.onwards()
+		}
+		if err := v.stillIn(); err != nil {
+			return err
+		}
+		return v.show("finished", v.flow)
+	})
 }
 
 // goOn goes on from there.

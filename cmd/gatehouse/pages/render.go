@@ -71,13 +71,13 @@ func (v *visit) render(status int, name string, w view) error {
 	return nil
 }
 
-// headers are those of a page. Referrer-Policy lets our own pages know, because browsers send no Origin with a form from a page that
-// tells nobody; nothing of another site is loaded or linked.
+// headers are those of a page. Referrer-Policy tells no path, which may hold the token of a link, and tells the origin, because
+// browsers send no Origin with a form from a page that tells nobody.
 func (v *visit) headers() {
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", v.Lang())
-	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Referrer-Policy", "strict-origin")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=()")
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+v.Nonce+"'; style-src 'nonce-"+v.Nonce+"'; img-src 'self' data:; "+
@@ -87,7 +87,9 @@ func (v *visit) headers() {
 // formTarget is where a form may lead besides: browsers hold the redirects that answer it against the same list.
 func (v *visit) formTarget() string {
 	u, err := url.Parse(v.errand.ReturnURL)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Host == "" || strings.ContainsFunc(u.Host, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-.:[]", r) // a policy has other marks that mean something
+	}) {
 		return ""
 	}
 	return " " + u.Scheme + "://" + u.Host

@@ -35,6 +35,9 @@ func (v *visit) askFactor() error {
 	if v.flow.Challenge == "" || v.flow.Enrolment {
 		return v.redirect("/signin/over")
 	}
+	if v.foreign() {
+		return v.redirect("/signin")
+	}
 	page, err := v.factorPage(v.flow.methodsOf(), v.r.URL.Query().Get("method"))
 	if refused(err, "challenge_expired") != nil {
 		return v.redirect("/signin/over")
@@ -75,6 +78,9 @@ func mark(challenge string) string {
 // proveFactor takes a code or what an authenticator signed.
 func (v *visit) proveFactor() error {
 	method := v.form("method")
+	if !slices.Contains(v.flow.methodsOf(), method) {
+		method = "totp"
+	}
 	if v.flow.Challenge == "" || v.flow.Enrolment {
 		return v.redirect("/signin/over")
 	}

@@ -31,22 +31,49 @@ const renewBefore = 15 * time.Second
 // setSession has the browser keep the tokens. A session that it had before, and that this one does not go on with, ends: nobody
 // could reach it any more.
 func (v *visit) setSession(g grant) {
-	before, _, _ := strings.Cut(v.cookie("session"), tokenSeparator)
-	if was, is := claimsOf(before), claimsOf(g.Token); was.Session != "" && was.Session != is.Session && v.p.Now().Before(was.expires()) {
-		v.access = before
-		if err := v.call(http.MethodPost, "/v1/auth/logout", nil, nil); err != nil && refused(err) == nil {
+	if is, was := claimsOf(g.Token), claimsOf(v.accessKept()); was.Session != "" && was.Session != is.Session {
+		if err := v.endKept(); err != nil && asRefusal(v.r, err).Status != http.StatusUnauthorized {
 			rest.LogFailure(v.r.Context(), err)
 		}
 	}
 	v.access = g.Token
-	v.setCookie("session", g.Token+tokenSeparator+g.RefreshToken, 0)
+	v.setLongCookie("session", g.RefreshToken+tokenSeparator+g.Token)
+}
+
+// kept are the tokens that the browser brings.
+func (v *visit) kept() (refresh, access string) {
+	refresh, access, _ = strings.Cut(v.longCookie("session"), tokenSeparator)
+	return refresh, access
+}
+
+func (v *visit) accessKept() string {
+	_, access := v.kept()
+	return access
+}
+
+// endKept ends the session that the browser brings, also where its access token is over.
+func (v *visit) endKept() error {
+	refresh, access := v.kept()
+	if !v.p.Now().Before(claimsOf(access).expires()) {
+		var g grant
+		if err := v.call(http.MethodPost, "/v1/auth/refresh", map[string]string{"refresh_token": refresh}, &g); err != nil {
+			return err
+		}
+		access = g.Token
+	}
+	v.access = access
+	return v.call(http.MethodPost, "/v1/auth/logout", nil, nil)
 }
 
 // signedIn reports whether the browser brings a session, and renews it where its access token is over. That the session
-// still holds is for the API to say, with every call.
+// still holds is for the API to say, with every call. A network that has brought many tokens that were good for nothing is told to wait
+// in place of another refusal (docs/limits.md), so whoever is told so has no session either.
 func (v *visit) signedIn() (bool, error) {
-	access, refresh, ok := strings.Cut(v.cookie("session"), tokenSeparator)
-	if !ok {
+	if v.access != "" {
+		return true, nil
+	}
+	refresh, access := v.kept()
+	if access == "" {
 		return false, nil
 	}
 	if v.p.Now().Add(renewBefore).Before(claimsOf(access).expires()) {
@@ -58,8 +85,10 @@ func (v *visit) signedIn() (bool, error) {
 	switch {
 	case err == nil:
 		v.setSession(g)
+	case refused(err, "rate_limited") != nil:
+		err = nil
 	case refused(err, "invalid_token", "tenant_mismatch", "invalid_request") != nil:
-		v.dropCookie("session") // it is over, which is no fault
+		v.dropLongCookie("session") // it is over, which is no fault
 		err = nil
 	}
 	return err == nil && v.access != "", err

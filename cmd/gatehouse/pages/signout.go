@@ -17,10 +17,10 @@ func (v *visit) signOut() error {
 		err = v.call(http.MethodPost, path, nil, nil)
 	}
 	v.w.Header().Del("Set-Cookie") // of a session that was renewed to be ended
-	v.dropCookie("session")
+	v.dropLongCookie("session")
 	v.dropCookie("flow")
 	v.w.Header().Set("Clear-Site-Data", `"cache"`)
-	if e := asRefusal(v.r, err); e != nil && e.Status != http.StatusUnauthorized {
+	if e := asRefusal(v.r, err); e != nil && e.Status != http.StatusUnauthorized && e.Code != "tenant_mismatch" {
 		if err := v.says(message{Wrong: v.T("signout.elsewhere")}); err != nil {
 			return err
 		}

@@ -4,8 +4,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
@@ -21,6 +25,7 @@ type visit struct {
 
 	tenant tenancy.Tenant // zero where the request belongs to nobody we know
 	set    settings.Settings
+	shared bool   // it came to the shared host
 	base   string // "" on a tenant's own host, /t/{slug} on the shared one
 	words  *catalogue
 	errand errand
@@ -34,7 +39,11 @@ type visit struct {
 func (p *Pages) visit(w http.ResponseWriter, r *http.Request) (*visit, error) {
 	v := &visit{p: p, w: w, r: r, Nonce: rand.Text(), set: settings.Default()}
 	v.base = strings.TrimSuffix(strings.TrimSuffix(requestPath(r), r.URL.Path), "/")
+	if host, err := p.Address.Host(rest.ForwardedHost(r, p.Front.Trusted)); err == nil {
+		v.shared = host == p.Address.Shared()
+	}
 	err := v.belongs()
+	v.makeRoom()
 	v.choosesWords()
 	if err == nil {
 		err = v.checkOrigin()
@@ -46,7 +55,7 @@ func (p *Pages) visit(w http.ResponseWriter, r *http.Request) (*visit, error) {
 		v.errand, err = v.readErrand()
 	}
 	if err == nil {
-		v.flow, err = openCookie[flow](v, "flow")
+		v.flow, err = v.readFlow()
 	}
 	return v, err
 }
@@ -95,17 +104,39 @@ func (v *visit) readForm() error {
 	if v.r.Method != http.MethodPost {
 		return nil
 	}
-	err := v.r.ParseMultipartForm(maxMemory)
-	if errors.Is(err, http.ErrNotMultipart) {
+	media, _, err := mime.ParseMediaType(v.r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" && media != "multipart/form-data" {
+		return &refusal{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type"}
+	}
+	if media == "multipart/form-data" { // each swallows what is wrong with the other
+		err = v.r.ParseMultipartForm(maxMemory)
+	} else {
 		err = v.r.ParseForm()
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &refusal{Status: http.StatusRequestEntityTooLarge, Code: "too_large"}
 	}
-	if err != nil {
+	// What is no text would become other text as JSON: two passwords would be one.
+	if err != nil || !isText(v.r.PostForm) {
 		return &refusal{Status: http.StatusBadRequest, Code: "invalid_request"}
 	}
 	return nil
+}
+
+func isText(form url.Values) bool {
+	for name, values := range form {
+		if !utf8.ValidString(name) || slices.ContainsFunc(values, func(s string) bool { return !utf8.ValidString(s) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// foreign reports whether another site has the browser ask for this page, or nobody will see it. A page that begins something
+// by being shown is shown to whoever came by a page of ours.
+func (v *visit) foreign() bool {
+	site := v.r.Header.Get("Sec-Fetch-Site")
+	return v.r.Method == http.MethodHead || site == "cross-site" || site == "same-site"
 }
 
 const maxMemory = 1 << 20 // more than the longest form
