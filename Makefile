@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help first-build dev dev-vault build test lint fuzz rounds bench bench-tenants timing clean
+.PHONY: help first-build dev dev-vault build test lint pictures fuzz rounds bench bench-tenants timing clean
 
 # STATE          folder that make dev keeps everything in; .dev, and .dev-vault for make dev-vault: keys cannot move
 ARGS ?=#         more arguments for gatehouse dev: make dev ARGS="--listen 127.0.0.1:9000"
@@ -53,6 +53,12 @@ endif
 
 lint: ## formatting, go vet and golangci-lint
 	@.ci/lint
+
+pictures: ## take the pictures of pages that the README shows
+	@go build -o bin/ ./internal/testenv/teststack
+	@rm -rf .cache/pictures && bin/teststack -- go test -count=1 -run 'AreAccessible' ./cmd/gatehouse
+	@mkdir -p docs/pictures && cd .cache/pictures && cp sign-in-desktop-light.png ../../docs/pictures/sign-in.png && cp enrolment-app-phone-light.png ../../docs/pictures/enrolment-app.png && \
+		cp console-people-desktop-light.png ../../docs/pictures/console-people.png && cp console-rehearsal-desktop-light.png ../../docs/pictures/console-rehearsal.png
 
 fuzz: ## run every fuzz target for TIME each
 	@.ci/fuzz $(TIME)

@@ -83,6 +83,6 @@ func (d *dev) summary(cfg config, f devFile) {
 	fmt.Fprintf(w, "  for scripts  dev.json there; for a shell:  . %s\n", d.state.path("env"))
 	fmt.Fprintf(w, "  log          %s\n", d.state.path("gatehouse.log"))
 	acme := f.Tenants[0]
-	fmt.Fprintf(w, "\nSign in:\n\n  curl -s %s/v1/auth/login -H 'Content-Type: application/json' \\\n    -d '{\"email\":\"%s\",\"password\":\"%s\"}'\n\n",
-		cfg.Address.Origin(acme.Host), acme.Users[0].Email, acme.Users[0].Password)
+	fmt.Fprintf(w, "\nOpen %s/ in a browser and sign in. Or:\n\n  curl -s %s/v1/auth/login -H 'Content-Type: application/json' \\\n    -d '{\"email\":\"%s\",\"password\":\"%s\"}'\n\n",
+		cfg.Address.Origin(acme.Host), cfg.Address.Origin(acme.Host), acme.Users[0].Email, acme.Users[0].Password)
 }

@@ -8,13 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
 // client keeps a connection for each of 64 callers, as a proxy in front of the service would.
 var client = &http.Client{
-	Transport: &http.Transport{MaxIdleConnsPerHost: 128, IdleConnTimeout: time.Minute, DisableCompression: true},
-	Timeout:   20 * time.Second,
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 128, IdleConnTimeout: time.Minute, DisableCompression: true},
+	Timeout:       20 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
 // answer is what came back.
@@ -30,11 +32,16 @@ type answer struct {
 type call struct {
 	method, url, host, key, bearer, once string
 	body                                 []byte
+	form                                 url.Values   // of a page of its own; nil: none
 	from                                 *http.Client // nil is client
 }
 
 func (c call) do(ctx context.Context) (answer, error) {
-	r, err := http.NewRequestWithContext(ctx, c.method, c.url, bytes.NewReader(c.body))
+	body := c.body
+	if c.form != nil {
+		body = []byte(c.form.Encode())
+	}
+	r, err := http.NewRequestWithContext(ctx, c.method, c.url, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -50,6 +57,10 @@ func (c call) do(ctx context.Context) (answer, error) {
 	}
 	if c.body != nil {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	res, err := cmp.Or(c.from, client).Do(r)
 	if err != nil {

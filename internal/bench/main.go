@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string) (err error) {
 	binary := fs.String("gatehouse", "bin/gatehouse", "the `program` to measure")
 	out := fs.String("out", "bench-out/bench.json", "`file` for the figures")
 	quick := fs.Bool("quick", false, "a minute of small counts: shows that everything works, measures little")
-	only := fs.String("only", "", "only this `part`: starts, tenants, domains, logins, spray, factors, refresh, import, policies, fair, sizes, backends or migrate")
+	only := fs.String("only", "", "only this `part`: starts, tenants, domains, logins, spray, factors, refresh, import, policies, pages, fair, sizes, backends or migrate")
 	alike := fs.Int("alike", 0, "compare answers that must be alike by so many `samples` of each class, and measure nothing else")
 	keep := fs.Bool("keep", false, "leave logs and data for a look")
 	if err := fs.Parse(args); err != nil {

@@ -94,6 +94,7 @@ func (b *bench) measure(ctx context.Context, only string) (err error) {
 		{"refresh", b.measureRefreshes},
 		{"import", b.measureImports},
 		{"policies", b.measurePolicies},
+		{"pages", b.measurePages},
 		{"spray", b.measureSpray},
 		{"fair", b.measureFair},
 		{"sizes", func(ctx context.Context) error { return b.measureSizes(ctx, b.sizes[1:]) }},

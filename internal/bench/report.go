@@ -24,6 +24,7 @@ type report struct {
 	Fair       *fairFigures      `json:"fair,omitempty"`
 	Backends   []backendsFigures `json:"backends"`
 	Policies   *policyFigures    `json:"policies,omitempty"`
+	Pages      *pageFigures      `json:"pages,omitempty"`
 	Goals      []goal            `json:"goals"`
 }
 

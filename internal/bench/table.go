@@ -54,6 +54,7 @@ func (r *report) judge() {
 	r.judgeImports()
 	r.judgeFair()
 	r.judgePolicies()
+	r.judgePages()
 	r.judgeMigrations()
 }
 
@@ -77,7 +78,7 @@ func (r *report) print(out io.Writer) error {
 	m := r.Machine
 	fmt.Fprintf(out, "\ngatehouse on %d cores (%s), %s, Postgres %s, Vault %s, %s\n", m.Cores, m.Processor, m.Go, m.Postgres, m.Vault,
 		m.When.Format("2006-01-02 15:04 UTC"))
-	for _, t := range []table{r.loginTable(), r.timeTable(), r.memoryTable(), r.sizeTable(), r.sprayTable(), r.fairTable(), r.backendsTable(), r.factorTable(), r.abandonedTable(), r.refreshTable(), r.importTable(), r.policyTable(), r.migrateTable(), goalTable(r.Goals)} {
+	for _, t := range []table{r.loginTable(), r.timeTable(), r.memoryTable(), r.sizeTable(), r.sprayTable(), r.fairTable(), r.backendsTable(), r.factorTable(), r.abandonedTable(), r.refreshTable(), r.importTable(), r.policyTable(), r.pageTable(), r.migrateTable(), goalTable(r.Goals)} {
 		t.print(out)
 	}
 	return nil
