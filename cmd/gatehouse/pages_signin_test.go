@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -141,4 +143,60 @@ func TestADenialIsReadOnAPage(t *testing.T) {
 	v := tt.visitor(t, browser, desktop)
 	v.open("/signin").fill("E-mail address", email).press("Continue").fill("Password", goodPassword).press("Sign in")
 	v.sees("Your organisation does not allow this", "Please sign in from the office.").accessible("denied")
+}
+
+// An address is proved, and changed for another, by links that are mailed.
+func TestAddressesAreProvedOnPages(t *testing.T) {
+	t.Parallel()
+	tp := sharedPlatform(t)
+	browser := startBrowser(t, tp)
+	tt := tp.newTenant(t)
+	p := tt.add(t, jsonBody{"password": goodPassword})
+	v := tt.visitor(t, browser, desktop)
+	v.open("/signin").fill("E-mail address", p.email).press("Continue").fill("Password", goodPassword).press("Sign in").sees("Verify your e-mail address").press("Send the e-mail again").sees("Check your e-mail")
+	v.opens(tt.mailed(t, "verify_email", p.email).link).sees("Confirm that this address is yours").press("Verify").at("/signin").sees("Your address is verified.")
+	v.press("Continue").fill("Password", goodPassword).press("Sign in").at("/account") // the address is filled in
+	other := uniqueName() + "@people.example"
+	v.tap("Change the address").fill("New e-mail address", other).fill("Current password", "not this one").press("Send a link to the new address").sees("Your current password is not right.")
+	v.fill("New e-mail address", other).fill("Current password", goodPassword).press("Send a link to the new address").sees("Check your e-mail", other)
+	v.opens(tt.mailed(t, "confirm_email_change", other).link).press("Confirm").sees("Your address is changed.")
+	v.open("/signin?prompt=login").fill("E-mail address", other).press("Continue").fill("Password", goodPassword).press("Sign in").at("/account").sees(other)
+	// Who somebody is, in their own words, and with their picture.
+	v.fill("First name", "Ada").fill("Language for e-mails", "xx-not-a-language").press("Save").sees("Please check what you entered.")
+	v.fill("Language for e-mails", "de-AT").press("Save").sees("Saved.")
+	if got := v.value("First name"); got != "Ada" {
+		t.Errorf("the first name is %q", got)
+	}
+}
+
+// What a language has to say is said in it: nothing of another is on the page.
+func TestPagesSpeakThreeLanguages(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	email, _ := tt.newUser(t)
+	for lang, c := range map[string]struct{ heading, wrong, weak string }{
+		"fr": {"Connexion à Test", "ne correspondent à aucun compte", "doit comporter au moins 15 caractères"},
+		"de": {"Anmelden bei Test", "passen zu keinem Konto", "muss mindestens 15 Zeichen haben"},
+	} {
+		b := tt.browserless()
+		first := b.send(t, "GET", "/signin", nil, func(r *http.Request) { r.Header.Set("Accept-Language", lang+"-CH,en;q=0.5") })
+		if page := text(first); !strings.Contains(page, c.heading) || !strings.Contains(page, `<html lang="`+lang+`"`) {
+			t.Errorf("%s is not preferred:\n%s", lang, page)
+		}
+		if page := text(b.get(t, "/signin?ui_locales="+lang)); !strings.Contains(page, c.heading) {
+			t.Errorf("%s is not chosen", lang)
+		}
+		b.post(t, "/signin/password", url.Values{"email": {email}, "password": {wrongPassword}})
+		if page := text(b.get(t, "/signin/password")); !strings.Contains(page, c.wrong) {
+			t.Errorf("%s does not stay chosen:\n%s", lang, page)
+		}
+		link := tt.mailed(t, "invitation", tt.add(t, nil).email).token
+		b.post(t, "/set-password", url.Values{"token": {link}, "new_password": {"Xq7 pfkw"}})
+		if page := text(b.get(t, "/set-password?token="+link)); !strings.Contains(page, c.weak) {
+			t.Errorf("%s does not say why a password is weak:\n%s", lang, page)
+		}
+	}
+	if page := text(tt.browserless().send(t, "GET", "/signin", nil, func(r *http.Request) { r.Header.Set("Accept-Language", "tlh") })); !strings.Contains(page, "Sign in to Test") {
+		t.Error("whoever reads none of them does not read the tenant's")
+	}
 }

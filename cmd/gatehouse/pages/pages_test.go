@@ -183,3 +183,17 @@ func TestReadinessIsReadEitherWay(t *testing.T) {
 		}
 	}
 }
+
+// A language that is written to the left needs no other sheet: nothing is said about left and right.
+func TestTheSheetKnowsNoLeftAndRight(t *testing.T) {
+	t.Parallel()
+	data, err := assetFiles.ReadFile("assets/pages.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, line := range strings.Split(string(data), "\n") {
+		if found := regexp.MustCompile(`\b(left|right)\b|\b(width|height|margin|padding)-(left|right|top|bottom)\b|\bfloat\b`).FindString(line); found != "" && !strings.Contains(line, "/*") {
+			t.Errorf("line %d says %s: %s", n+1, found, line)
+		}
+	}
+}

@@ -35,7 +35,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	at("/forgot", on{get: (*visit).askForgot, post: asking("/v1/auth/request-password-reset")})
 	at("/mail-sent", on{get: (*visit).mailSent})
 
-	at("/account", on{get: needs((*visit).profile), post: needs((*visit).changeProfile)})
+	at("/account", on{get: needs((*visit).profile), post: needs((*visit).changeProfile), body: profileBytes})
 	at("/account/email", form("/account", (*visit).changeEmail))
 	at("/account/password", on{get: needs((*visit).askNewPassword), post: needs((*visit).changePassword)})
 	at("/account/security", on{get: needs((*visit).factors)})
