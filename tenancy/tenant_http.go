@@ -34,6 +34,7 @@ func (p *Platform) Mount(r *mux.Router, g Guard) {
 	})
 	r.Handle("/v1/tenants/{id}/restore", rest.Methods{http.MethodPost: g.Platform(write, p.restore)})
 	r.Handle("/v1/tenants/{id}/suspend", rest.Methods{http.MethodPost: g.Platform(write, p.suspend)})
+	r.Handle("/v1/tenants/{id}/move", rest.Methods{http.MethodPost: rest.Limits{Time: moveTime}.Apply(g.Platform(write, p.move))})
 }
 
 type tenantBody struct {

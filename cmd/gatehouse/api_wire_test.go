@@ -42,6 +42,7 @@ var paths = map[string]string{
 	"/v1/tenants":                           "GET, HEAD, POST",
 	"/v1/tenants/" + nobodysID:              "DELETE, GET, HEAD, PUT",
 	"/v1/tenants/" + nobodysID + "/suspend": "POST",
+	"/v1/tenants/" + nobodysID + "/move":    "POST",
 	"/v1/fleet":                             "GET, HEAD",
 }
 

@@ -500,6 +500,34 @@ func (d *description) full(t *testing.T, _ *testPlatform) {
 	for _, body := range []jsonBody{{"name": "Acme", "slug": "acme"}, {"name": "Acme", "slug": "acme", "database": "shared-1"}} {
 		d.try(t, tp, asKey("", tp.platformKey)("POST", "/v1/tenants", body)).want(t, 503, "capacity_exhausted")
 	}
+	d.moves(t)
+}
+
+// moves makes the move of a tenant give its answers, between two databases of which one has room for one.
+func (d *description) moves(t *testing.T) {
+	t.Helper()
+	second := tenancytest.Database(t)
+	tp := startOn(t, tenancytest.Install(t), func(c *config) {
+		there := beside("shared-2", second)
+		there.Capacity = 1
+		c.MoreDatabases = []database{there}
+	})
+	one, two := tp.newTenantIn(t, "shared-1"), tp.newTenantIn(t, "shared-1")
+	move := func(tenant, to string) request {
+		return asKey("", tp.platformKey)("POST", "/v1/tenants/"+tenant+"/move", jsonBody{"database": to})
+	}
+	d.hold(t, tp,
+		sentence{"not the platform", move(tp.platformTenant(t).id, "shared-2"), 409, "platform_protected"},
+		sentence{"a tenant is moved", move(one.id, "shared-2"), 200, ""},
+		sentence{"once", move(one.id, "shared-2"), 200, ""},
+		sentence{"where there is room", move(two.id, "shared-2"), 503, "capacity_exhausted"},
+		sentence{"to a database that is there", move(two.id, "shared-3"), 400, "invalid_request"},
+	)
+	c := one.superuser(t)
+	if _, err := c.Exec(t.Context(), `select pg_advisory_lock(hashtextextended('t_' || replace($1, '-', ''), 0))`, one.id); err != nil {
+		t.Fatal(err)
+	}
+	d.hold(t, tp, sentence{"one at a time", move(one.id, "shared-1"), 409, "move_under_way"})
 }
 
 // throughWire is the URL of a database behind a wire that is cut when cut is closed.

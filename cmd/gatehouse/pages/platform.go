@@ -21,6 +21,7 @@ func (p *Pages) mountPlatform(at func(string, on)) {
 	at(tenantPath, on{get: governs((*visit).showTenant), post: governs((*visit).changeTenant)})
 	at(tenantPath+"/admin-key", on{get: governs((*visit).adminKey), post: governs((*visit).forgetAdminKey)})
 	at(tenantPath+"/suspend", on{get: governs((*visit).askSuspension), post: governs((*visit).suspendTenant)})
+	at(tenantPath+"/move", on{get: governs((*visit).askMove), post: governs((*visit).moveTenant), time: moveTime})
 	at(tenantPath+"/resume", on{get: governs((*visit).toTenant), post: governs((*visit).resumeTenant)})
 	at(tenantPath+"/delete", on{get: governs((*visit).askDeletion), post: governs((*visit).deleteTenant)})
 	at(tenantPath+"/restore", on{get: governs((*visit).toTenant), post: governs((*visit).restoreTenant)})

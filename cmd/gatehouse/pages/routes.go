@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -55,7 +56,8 @@ func (p *Pages) Mount(r *mux.Router) {
 // language where a form led them.
 type on struct {
 	get, post func(*visit) error
-	body      int64 // longest form, in bytes; zero is the usual limit
+	body      int64         // longest form, in bytes; zero is the usual limit
+	time      time.Duration // that it may take; zero is the usual limit
 }
 
 // form is an address that takes the form of another page, to which everybody is led who comes without it.
@@ -75,7 +77,7 @@ func (p *Pages) at(r *mux.Router, path string, do on) {
 		if h == nil {
 			continue
 		}
-		m[method] = rest.Limits{Body: do.body}.Apply(func(w http.ResponseWriter, r *http.Request) error {
+		m[method] = rest.Limits{Body: do.body, Time: do.time}.Apply(func(w http.ResponseWriter, r *http.Request) error {
 			v, err := p.visit(w, r)
 			if err == nil {
 				err = h(v)
