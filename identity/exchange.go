@@ -68,7 +68,9 @@ func (l *Logins) IssueCode(ctx context.Context, by Caller, returnURL, challenge 
 		err = problem.Reauthenticate()
 	}
 	if err == nil {
-		err = l.Judge.may(ctx, by.Tenant, l.exchanging(by.Tenant, *by.User, by.Session.AMR, by.From, returnURL))
+		q := l.Judge.question(by.Tenant, policy.Exchange, *by.User, by.Session.AMR, by.From)
+		q.Context.Application = returnURL
+		err = l.Judge.may(ctx, by.Tenant, q)
 	}
 	if err != nil {
 		return "", expires, err
@@ -78,13 +80,6 @@ func (l *Logins) IssueCode(ctx context.Context, by Caller, returnURL, challenge 
 	return code, c.expires, l.DB.InBatch(ctx, by.Tenant, func(b *tenancy.Batch) { writeCode(b, c, l.Now().Add(-codeKept)) })
 }
 
-// exchanging is the question whether a user may go on to an application.
-func (l *Logins) exchanging(t tenancy.Tenant, u User, amr []string, from Client, application string) policy.Question {
-	q := l.Judge.question(t, policy.Exchange, u, amr, from)
-	q.Context.Application = application
-	return q
-}
-
 // errCode is the one answer to a code that is good for nothing, whatever the reason.
 func errCode() error { return problem.InvalidToken(problem.KindUnauthenticated) }
 
@@ -92,8 +87,11 @@ func errCode() error { return problem.InvalidToken(problem.KindUnauthenticated) 
 // an outage costs nobody anything. A code that comes again, with its verifier, ends the session that it began (RFC 6749
 // section 4.1.2): somebody has a copy, of both.
 //
+// The tenant's rules were asked when the code was made, of the browser that it was made for: who brings it is the application's
+// server, of whose network and name no rule means to speak.
+//
 // Errors: 401 invalid_token for a code that is unknown, spent, expired, of another application, of a session that has
-// ended, or brought without its verifier, or whose user may not sign in now; 403 policy_denied; 403 tenant_suspended; 503.
+// ended, or brought without its verifier, or whose user may not sign in now; 403 tenant_suspended; 503.
 func (l *Logins) Exchange(ctx context.Context, t tenancy.Tenant, code, returnURL, verifier string, from Client) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
@@ -120,7 +118,7 @@ func (l *Logins) Exchange(ctx context.Context, t tenancy.Tenant, code, returnURL
 	case !now.Before(c.expires) || browser.ID.IsZero() || browser.over(now, set.Tokens):
 		return Outcome{}, errCode()
 	}
-	if err := l.maySignInStill(ctx, t, a, browser, l.exchanging(t, a.User, browser.AMR, from, c.url)); err != nil {
+	if err := l.standsStill(ctx, t, a, browser); err != nil {
 		return Outcome{}, err
 	}
 	s := newSession(Proof{User: a.User.ID, AMR: browser.AMR, AuthTime: browser.AuthTime, Client: from}, now, set.Tokens)

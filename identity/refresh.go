@@ -54,7 +54,11 @@ func (l *Logins) Refresh(ctx context.Context, t tenancy.Tenant, text string, c C
 	case !s.answers(token, now):
 		return Outcome{}, l.endReused(ctx, t, s, now)
 	}
-	if err := l.maySignInStill(ctx, t, a, s, l.Judge.question(t, policy.Refresh, a.User, s.AMR, c)); err != nil {
+	err = l.standsStill(ctx, t, a, s)
+	if err == nil {
+		err = l.Judge.may(ctx, t, l.Judge.question(t, policy.Refresh, a.User, s.AMR, c))
+	}
+	if err != nil {
 		return Outcome{}, err
 	}
 	return l.issue(ctx, t, a.User, s.renewed(token, now, set.Tokens), set.Tokens, func(ctx context.Context, next *Session) error {
@@ -83,9 +87,9 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// maySignInStill holds the session's user against what a login asks: the state of the account, and the factors that the
-// tenant demands by now, and its rules, which are asked whether it may go on as q says.
-func (l *Logins) maySignInStill(ctx context.Context, t tenancy.Tenant, a account, s Session, q policy.Question) error {
+// standsStill holds the session's user against what a login asks: the state of the account, and the factors that the
+// tenant demands by now. Errors: 401 invalid_token.
+func (l *Logins) standsStill(ctx context.Context, t tenancy.Tenant, a account, s Session) error {
 	if !a.User.Active || !a.User.EmailVerified {
 		return errRefresh()
 	}
@@ -93,10 +97,7 @@ func (l *Logins) maySignInStill(ctx context.Context, t tenancy.Tenant, a account
 	if err == nil && !enough {
 		err = errRefresh()
 	}
-	if err != nil {
-		return err
-	}
-	return l.Judge.may(ctx, t, q)
+	return err
 }
 
 // rotate spends the token before next. Where another request with the same token was faster, next is what it made, and this

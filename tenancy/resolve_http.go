@@ -112,6 +112,16 @@ func pathSlug(ctx context.Context) string {
 	return s
 }
 
+// PathPrefixOf is the prefix that PathPrefix took off the path of a request, to be put before the addresses of an answer;
+// empty where it took none, or one that names nobody.
+func PathPrefixOf(ctx context.Context) string {
+	slug, err := ParseSlug(pathSlug(ctx))
+	if err != nil {
+		return ""
+	}
+	return "/t/" + string(slug)
+}
+
 // PathPrefix takes the prefix /t/{slug} off the path before routing, and keeps the slug as a hint. Routes are declared
 // once and work on a vanity domain and below the prefix alike.
 //

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,8 +40,38 @@ func withBrowserPage(platform http.Handler) http.Handler {
 	})
 }
 
-// startBrowser starts a Chromium with an empty profile. It ends with the test, and leaves nothing behind.
+// browsers are those that run, by the platform that they look at. There is one for all tests of a platform, which starts when the
+// first of them wants it: each test has windows of its own in it, with cookies of their own, and a dozen at once would take
+// the machine from each other.
+var browsers = struct {
+	sync.Mutex
+	by  map[*testPlatform]context.Context
+	end []func()
+}{by: map[*testPlatform]context.Context{}}
+
+// startBrowser is a Chromium with an empty profile. It ends with the process, and leaves nothing behind.
 func startBrowser(t *testing.T, tp *testPlatform) context.Context {
+	t.Helper()
+	browsers.Lock()
+	defer browsers.Unlock()
+	ctx, ok := browsers.by[tp]
+	if !ok {
+		ctx = newBrowser(t, tp)
+		browsers.by[tp] = ctx
+	}
+	return ctx
+}
+
+// endBrowsers ends them all.
+func endBrowsers() {
+	browsers.Lock()
+	defer browsers.Unlock()
+	for _, end := range browsers.end {
+		end()
+	}
+}
+
+func newBrowser(t *testing.T, tp *testPlatform) context.Context {
 	t.Helper()
 	program := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -51,8 +83,11 @@ func startBrowser(t *testing.T, tp *testPlatform) context.Context {
 	if program == "" {
 		t.Fatal("passkeys are tested in a real browser, and there is none: install the package chromium")
 	}
-	home := t.TempDir()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // its parts wait for their turn among all tests
+	home, err := os.MkdirTemp("", "gatehouse-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
 	var said safeBuffer
 	ctx, end := chromedp.NewExecAllocator(ctx, chromedp.ExecPath(program),
 		chromedp.Env("HOME="+home, "TMPDIR="+home), chromedp.CombinedOutput(&said),
@@ -60,13 +95,14 @@ func startBrowser(t *testing.T, tp *testPlatform) context.Context {
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-sync", true),
 		// Browsers look for related origins on the port of https and nowhere else. Nothing but this machine is reached.
-		chromedp.Flag("host-resolver-rules", "MAP *.localhost:443 "+overTLS(t, tp)+",MAP *.localhost 127.0.0.1,MAP * ~NOTFOUND"),
+		chromedp.Flag("host-resolver-rules", "MAP *.localhost:443 "+overTLS(tp)+",MAP *.localhost 127.0.0.1,MAP * ~NOTFOUND"),
 		chromedp.Flag("ignore-certificate-errors", true))
 	ctx, _ = chromedp.NewContext(ctx)
-	t.Cleanup(func() {
+	browsers.end = append(browsers.end, func() {
 		_ = chromedp.Cancel(ctx) // asks the browser to close, and waits
 		end()
 		cancel()
+		_ = os.RemoveAll(home)
 	})
 	if _, err := chromedp.Run(ctx, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatalf("the browser does not start: %v\n%s", err, said.String())
@@ -75,14 +111,13 @@ func startBrowser(t *testing.T, tp *testPlatform) context.Context {
 }
 
 // overTLS is what stands before a platform that is served by https: it ends TLS, on an address that it returns.
-func overTLS(t *testing.T, tp *testPlatform) (address string) {
-	t.Helper()
+func overTLS(tp *testPlatform) (address string) {
 	_, port, _ := strings.Cut(tp.address, ":")
 	front := httptest.NewTLSServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.URL.Scheme, r.Out.URL.Host = "http", tp.address
 		r.Out.Host = r.In.Host + ":" + port
 	}})
-	t.Cleanup(front.Close)
+	browsers.end = append(browsers.end, front.Close)
 	return front.Listener.Addr().String()
 }
 

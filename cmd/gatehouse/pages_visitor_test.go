@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
@@ -41,6 +42,12 @@ func (tt testTenant) visitor(t *testing.T, browser context.Context, size [2]int6
 	t.Helper()
 	v := &visitor{t: t}
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(func(ev any) {
+		if x, ok := ev.(*runtime.EventExceptionThrown); ok {
+			v.complains(x.ExceptionDetails.Text + " " + x.ExceptionDetails.URL)
+		}
+		if c, ok := ev.(*runtime.EventConsoleAPICalled); ok && c.Type == runtime.ConsoleAPICalledTypeError {
+			v.complains("console.error is called")
+		}
 		e, ok := ev.(*cdplog.EventEntryAdded)
 		if !ok || e.Entry.Level != cdplog.EntryLevelError {
 			return
@@ -49,9 +56,7 @@ func (tt testTenant) visitor(t *testing.T, browser context.Context, size [2]int6
 		if strings.HasPrefix(e.Entry.Text, "Failed to load resource: the server responded with a status of 4") && !strings.Contains(e.Entry.URL, "/assets/") {
 			return
 		}
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.wrong = append(v.wrong, e.Entry.Text+" "+e.Entry.URL)
+		v.complains(e.Entry.Text + " " + e.Entry.URL)
 	}))
 	v.tab = tab{tt, ctx}
 	t.Cleanup(func() {
@@ -65,6 +70,12 @@ func (tt testTenant) visitor(t *testing.T, browser context.Context, size [2]int6
 	command(t, v.tab, cdplog.Enable, cdp.Empty{})
 	v.resize(size)
 	return v
+}
+
+func (v *visitor) complains(text string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.wrong = append(v.wrong, text)
 }
 
 func (v *visitor) resize(size [2]int64) {
@@ -275,16 +286,22 @@ func (v *visitor) accessible(name string) *visitor {
 			if wide := look[int](v, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
 				v.t.Errorf("%s: %d pixels stick out at %d (WCAG 1.4.10)", name, wide, size[0])
 			}
-		}
-		type found struct{ ID, Impact, Help, Where string }
-		all := act(v, chromedp.Evaluate[[]found](source+`;
-			axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
-				r.violations.map((x) => ({ID: x.id, Impact: x.impact, Help: x.help, Where: x.nodes.map((n) => n.html + " " + n.failureSummary).join("\n")})))`, chromedp.EvalAwaitPromise))
-		for _, f := range all {
-			v.t.Errorf("%s in %s: %s (%s): %s\n%s", name, scheme, f.ID, f.Impact, f.Help, f.Where)
+			v.faults(source, name+" at the width of a "+width+", "+scheme)
 		}
 	}
 	return v
+}
+
+// faults are what axe-core finds.
+func (v *visitor) faults(source, what string) {
+	v.t.Helper()
+	type found struct{ ID, Impact, Help, Where string }
+	all := act(v, chromedp.Evaluate[[]found](source+`;
+		axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
+			r.violations.map((x) => ({ID: x.id, Impact: x.impact, Help: x.help, Where: x.nodes.map((n) => n.html + " " + n.failureSummary).join("\n")})))`, chromedp.EvalAwaitPromise))
+	for _, f := range all {
+		v.t.Errorf("%s: %s (%s): %s\n%s", what, f.ID, f.Impact, f.Help, f.Where)
+	}
 }
 
 // picture takes the page as it is.

@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) {
 	openapi3filter.RegisterBodyDecoder("application/x-ndjson", decodeLines)
-	testenv.Main(m)
+	testenv.Main(m, endBrowsers)
 }
 
 // testPlatform is the whole service, serving on loopback from real Postgres and real Vault. Tests talk to it by HTTP, with

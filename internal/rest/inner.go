@@ -11,8 +11,8 @@ import (
 )
 
 // Inner is a request that the service makes to itself while it answers another: a page that signs somebody in by the same
-// operation as any other client. It comes from the same client and host, under the same request id and deadline, and carries
-// no credential but the one it is given.
+// operation as any other client. It comes from the same client and host, under the same request id, ends when the connection
+// does or when its own time is over, and carries no credential but the one it is given. Path is escaped already.
 type Inner struct {
 	Method, Path string
 	Query        url.Values
@@ -43,16 +43,26 @@ func (i Inner) Do(h http.Handler, outer *http.Request) *InnerAnswer {
 		o.mu.Unlock()
 	}
 	r := i.request(context.WithValue(outer.Context(), exchangeKey{}, x), outer, x.body)
-	defer x.finish(r.Context(), i.Method, started)
-	h.ServeHTTP(x, r)
+	i.serve(h, x, r, started)
 	if a.Status == 0 {
 		a.Status = http.StatusOK
 	}
 	return a
 }
 
+// serve is one operation with its line in the log; a panic in it is an answer like any other.
+func (i Inner) serve(h http.Handler, x *exchange, r *http.Request, started time.Time) {
+	defer x.finish(r.Context(), i.Method, started)
+	defer x.recover(r)
+	h.ServeHTTP(x, r)
+}
+
 func (i Inner) request(ctx context.Context, outer *http.Request, body io.ReadCloser) *http.Request {
-	u := &url.URL{Path: i.Path, RawQuery: i.Query.Encode()}
+	path, err := url.PathUnescape(i.Path)
+	if err != nil {
+		path = i.Path
+	}
+	u := &url.URL{Path: path, RawPath: i.Path, RawQuery: i.Query.Encode()}
 	r := &http.Request{
 		Method: i.Method, URL: u, RequestURI: u.RequestURI(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
 		Host: outer.Host, RemoteAddr: outer.RemoteAddr, TLS: outer.TLS, Body: body, ContentLength: int64(len(i.Body)),

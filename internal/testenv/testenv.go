@@ -38,12 +38,15 @@ var (
 	stops []func() error // of what this process started
 )
 
-// Main runs the tests, stops what they started and exits.
-func Main(m *testing.M) {
+// Main runs the tests, stops what they started and exits. last is done when all tests are.
+func Main(m *testing.M, last ...func()) {
 	mu.Lock()
 	main = true
 	mu.Unlock()
 	code := m.Run()
+	for _, do := range last {
+		do()
+	}
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "testenv:", err)
 		code = max(code, 1)

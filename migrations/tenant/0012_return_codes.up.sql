@@ -8,6 +8,8 @@ create table return_codes (
     expires_at     timestamptz not null,
     spent_by       uuid -- the session that it began
 );
+create index return_codes_session on return_codes (session_id);
+create index return_codes_expiry on return_codes (expires_at);
 
 -- The return URL of the application that a session belongs to; null for one that was signed in to directly.
 alter table sessions add column application text;

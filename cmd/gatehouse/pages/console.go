@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // The console of a tenant's administrators. What a user may do there is for the tenant's rules to say, operation by
@@ -24,12 +25,15 @@ func (p *Pages) mountConsole(at func(string, on)) {
 	at("/console/policies/new", on{get: needs((*visit).newPolicy), post: needs((*visit).addPolicy), body: policyBytes})
 	at("/console/policy", on{get: needs((*visit).policy), post: needs((*visit).changePolicy), body: policyBytes})
 	at("/console/policy/delete", on{get: needs((*visit).askDeletePolicy), post: needs((*visit).deletePolicy)})
-	at("/console/policies/rehearse", on{get: needs((*visit).askRehearsal), post: needs((*visit).rehearse), body: policyBytes})
+	at("/console/policies/rehearse", on{get: needs((*visit).askRehearsal), post: needs((*visit).rehearse), body: policyBytes, time: longWork})
 	at("/console/keys", on{get: needs((*visit).keys), post: needs((*visit).addKey)})
 	at("/console/keys/made", on{get: needs((*visit).madeKey), post: needs((*visit).keptKey)})
 	at("/console/keys/revoke", on{get: needs((*visit).askRevokeKey), post: needs((*visit).revokeKey)})
-	at("/console/audit", on{get: needs((*visit).auditLog)})
+	at("/console/audit", on{get: needs((*visit).auditLog), time: longWork})
 }
+
+// longWork is as long as the past of a tenant, or its log, may take to be read.
+const longWork = 2*time.Minute + 10*time.Second
 
 const (
 	brandingBytes = 96 << 10  // a logo, and what a form adds to it

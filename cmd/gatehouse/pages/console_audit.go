@@ -58,7 +58,7 @@ func (v *visit) auditLog() error {
 	if page.listPage, err = list[logEntry](v, "/v1/audit-log", q); err != nil {
 		return v.again(err, "console-audit", page)
 	}
-	if v.r.URL.Query().Get("verify") != "" {
+	if v.r.URL.Query().Get("verify") != "" && !v.foreign() {
 		page.Verification = new(verification)
 		if err := v.get("/v1/audit-log/verification", nil, page.Verification); err != nil {
 			return err

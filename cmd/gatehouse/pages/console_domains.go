@@ -60,17 +60,15 @@ func (v *visit) addDomain() error {
 
 // askActOnDomain asks before a domain is given up or made the primary one, which moves the issuer.
 func (v *visit) askActOnDomain() error {
-	page, err := v.domainsPage()
+	d, ok, err := find(v, "/v1/domains", func(d domain) bool { return d.ID == v.one() })
 	if err != nil {
 		return err
 	}
 	do := v.r.URL.Query().Get("do")
-	for _, d := range page.Data {
-		if d.ID == v.one() && (do == "remove" || do == "primary") {
-			return v.askSure("sure.domain_"+do, d.Domain, "/console/domains/act", "/console/domains", map[string]string{"id": d.ID, "do": do})
-		}
+	if !ok || do != "remove" && do != "primary" {
+		return v.redirect("/console/domains")
 	}
-	return v.redirect("/console/domains")
+	return v.askSure("sure.domain_"+do, d.Domain, "/console/domains/act", "/console/domains", map[string]string{"id": d.ID, "do": do})
 }
 
 func (v *visit) actOnDomain() error {

@@ -53,6 +53,9 @@ func (v *visit) addKey() error {
 	if day := v.form("expires"); day != "" {
 		body["expires_at"] = day + "T00:00:00Z" // what is no day is judged as no time
 	}
+	if _, err := v.aead(); err != nil { // a key that could not be shown would be lost
+		return err
+	}
 	var made struct {
 		Raw string `json:"raw_key"`
 	}
@@ -82,6 +85,9 @@ func (v *visit) madeKey() error {
 	if v.flow.Raw == "" {
 		return v.redirect("/console/keys")
 	}
+	if err := v.stillIn(); err != nil {
+		return err
+	}
 	return v.show("console-key-made", v.flow.Raw)
 }
 
@@ -92,16 +98,14 @@ func (v *visit) keptKey() error {
 }
 
 func (v *visit) askRevokeKey() error {
-	page, err := v.keysPage()
+	k, ok, err := find(v, "/v1/api-keys", func(k apiKey) bool { return k.ID == v.one() })
 	if err != nil {
 		return err
 	}
-	for _, k := range page.Data {
-		if k.ID == v.one() {
-			return v.askSure("sure.key_revoke", k.Name, "/console/keys/revoke", "/console/keys", map[string]string{"id": k.ID})
-		}
+	if !ok { // revoked already
+		return v.redirect("/console/keys")
 	}
-	return v.redirect("/console/keys")
+	return v.askSure("sure.key_revoke", k.Name, "/console/keys/revoke", "/console/keys", map[string]string{"id": k.ID})
 }
 
 func (v *visit) revokeKey() error {

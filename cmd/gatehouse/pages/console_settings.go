@@ -2,6 +2,7 @@ package pages
 
 import (
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -77,8 +78,11 @@ func (v *visit) changeBranding() error {
 // picture is a file of a form as a data URI; empty where none was chosen. What is in it is for the API to judge.
 func (v *visit) picture(name string) (string, error) {
 	file, head, err := v.r.FormFile(name)
-	if err != nil || head.Size == 0 {
+	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) || err == nil && head.Size == 0 {
 		return "", nil // none was chosen
+	}
+	if err != nil {
+		return "", &refusal{Status: http.StatusBadRequest, Code: "invalid_request"}
 	}
 	defer func() { _ = file.Close() }()
 	data, err := io.ReadAll(file)

@@ -26,7 +26,7 @@ func (v *visit) fail(err error) {
 	// The session ended, here or elsewhere, or it is of another tenant that had this host. The cookie stays: by now it may be the
 	// one of a sign-in in another tab, and this one will take its place.
 	if v.access != "" && (e.Status == http.StatusUnauthorized || e.Code == "tenant_mismatch") {
-		if v.says(message{Wrong: v.T("error.session_over")}) == nil && v.askAgain(v.r.URL.Path) == nil {
+		if v.says(message{Wrong: v.T("error.session_over")}) == nil && v.askAgain(v.where()) == nil {
 			return
 		}
 	}

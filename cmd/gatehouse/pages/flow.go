@@ -18,6 +18,7 @@ type flow struct {
 	Setup     bool     `json:"g,omitempty"` // a second factor has to be set up before long
 	Notices   []string `json:"o,omitempty"` // of the rules that let them in
 	Raw       string   `json:"k,omitempty"` // an API key, to be shown once
+	AdminKey  string   `json:"a,omitempty"` // that of a tenant that was made, behind the tenant's id
 }
 
 // flowLife is a little more than the life of a challenge; whoever comes later begins again.

@@ -4,7 +4,15 @@ import "net/http"
 
 // needs is a page for whoever is signed in; all others sign in first and are led back.
 func needs(h func(*visit) error) func(*visit) error {
-	return func(v *visit) error { return v.needs(v.r.URL.Path, h) }
+	return func(v *visit) error { return v.needs(v.where(), h) }
+}
+
+// where is this page as one that can be come back to: with the thing that it is about, if it is about one.
+func (v *visit) where() string {
+	if at := v.r.URL.Path + "?id=" + v.one(); ours.MatchString(at) {
+		return at
+	}
+	return v.r.URL.Path
 }
 
 // needs does h for whoever is signed in. All others sign in first and are led to a page then: what they had typed is lost, and

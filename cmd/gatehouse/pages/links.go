@@ -69,8 +69,8 @@ func (v *visit) here() string {
 // askForgot asks whose password it is.
 func (v *visit) askForgot() error { return v.show("forgot", v.flow.Email) }
 
-// asking has a mail sent to an address, and says the same whoever has it.
-func asking(operation string) func(*visit) error {
+// asking has a mail sent to an address, and says the same whoever has it. page is where the form is.
+func asking(operation, page string) func(*visit) error {
 	return func(v *visit) error {
 		email := v.typedEmail()
 		if err := v.keep(flow{Email: email}); err != nil {
@@ -80,7 +80,7 @@ func asking(operation string) func(*visit) error {
 			if e := refused(err, "invalid_request"); e != nil {
 				e.Code = "invalid_email"
 			}
-			return v.backTo(v.URL("/forgot"), err)
+			return v.backTo(v.URL(page), err)
 		}
 		return v.redirect("/mail-sent")
 	}

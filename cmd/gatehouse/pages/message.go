@@ -80,7 +80,7 @@ func (e *refusal) blames() string {
 	return ""
 }
 
-// Invalid marks a field that something is wrong with, ties it to what is said about it, and gives it the focus. hint is the
+// Invalid marks a field that something is wrong with, and ties it to what is said about it; the sentence at the top has the focus. hint is the
 // id of what explains the field; empty: nothing does.
 func (w view) Invalid(field, hint string) attributes {
 	var ids []string
@@ -114,6 +114,3 @@ func (w view) Problem(field string) *fieldProblem {
 	}
 	return &fieldProblem{field + "-problem", w.Fields[field]}
 }
-
-// Unblamed reports whether what went wrong is about no field of the form, so that it has the focus itself.
-func (w view) Unblamed() bool { return w.Blames == "" && len(w.Fields) == 0 }

@@ -38,13 +38,16 @@ func (v *visit) createTenant() error {
 	}
 	page.Name, page.Slug, page.Locale, page.Database = v.form("name"), v.form("slug"), v.form("locale"), v.form("database")
 	page.OwnerEmail, page.OwnerName = v.form("owner_email"), v.form("owner_name")
+	if _, err := v.aead(); err != nil { // a key that could not be shown would be lost
+		return err
+	}
 	var made tenantRow
 	err = v.call(http.MethodPost, "/v1/tenants", map[string]any{"name": page.Name, "slug": page.Slug, "locale": orNull(page.Locale),
 		"owner_email": orNull(page.OwnerEmail), "owner_name": orNull(page.OwnerName), "database": orNull(page.Database)}, &made)
 	if err != nil {
 		return v.retry(err, "platform-create", page)
 	}
-	if err := v.keepSecret(flow{Raw: made.ID + " " + made.AdminKey}); err != nil {
+	if err := v.keepSecret(flow{AdminKey: made.ID + " " + made.AdminKey}); err != nil {
 		return err
 	}
 	return v.done(made.At("/admin-key"), "platform.done.created")
@@ -62,7 +65,7 @@ func (v *visit) adminKey() error {
 	if err != nil {
 		return err
 	}
-	of, key, _ := strings.Cut(v.flow.Raw, " ")
+	of, key, _ := strings.Cut(v.flow.AdminKey, " ")
 	if of != t.ID || key == "" {
 		return v.toTenant()
 	}

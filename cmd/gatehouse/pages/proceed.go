@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // loginAnswer is the answer of every operation that goes on with a login: what is owed, or the tokens.
@@ -81,13 +82,12 @@ func (v *visit) over() error {
 	switch {
 	case err != nil:
 		return err
-	case v.flow.StepUp != "":
-		v.drop()
-		return v.reauthenticate(v.flow.StepUp)
 	case in && v.flow.toShow():
 		return v.redirect("/signin/done")
-	case in && !v.errand.Prompt:
+	case in && (!v.errand.Prompt || v.p.Now().Sub(v.Me().proved()) < justNow):
 		return v.onwards()
+	case in && v.flow.StepUp != "":
+		return v.reauthenticate(v.flow.StepUp)
 	}
 	if err := v.keep(flow{Email: v.flow.Email}); err != nil {
 		return err
@@ -98,10 +98,13 @@ func (v *visit) over() error {
 	return v.redirect("/signin")
 }
 
+// justNow is how long ago a sign-in may be that a form which came twice was part of.
+const justNow = 10 * time.Second
+
 // onwards leads whoever is signed in to where they wanted to go.
 func (v *visit) onwards() error {
 	if v.errand.ReturnURL != "" {
-		return v.backToApplication()
+		return v.redirect("/signin/return")
 	}
 	next := v.errand.Next
 	if next == "" {
@@ -113,7 +116,19 @@ func (v *visit) onwards() error {
 
 // backToApplication leads back to the application with a code, which is all that is in the address. Where the session has
 // ended, or a login would ask for more today, they sign in again.
+//
+// It is a page that goes on by itself, and no redirect: browsers hold every redirect that follows a form against the list of
+// where forms may lead (CSP form-action), also those that the application makes to others of its hosts.
 func (v *visit) backToApplication() error {
+	if v.errand.ReturnURL == "" {
+		return v.onwards()
+	}
+	if in, err := v.signedIn(); err != nil || !in {
+		if err != nil {
+			return err
+		}
+		return v.redirect("/signin")
+	}
 	var made struct {
 		Code string `json:"return_code"`
 	}
@@ -126,8 +141,8 @@ func (v *visit) backToApplication() error {
 		return err
 	}
 	address, err := v.errand.back(url.Values{"code": {made.Code}})
-	if err == nil {
-		v.to(address)
+	if err != nil {
+		return err
 	}
-	return err
+	return v.show("return", address)
 }

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
-	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -81,16 +80,5 @@ func (v *visit) headers() {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=()")
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+v.Nonce+"'; style-src 'nonce-"+v.Nonce+"'; img-src 'self' data:; "+
-		"connect-src 'self'; form-action 'self'"+v.formTarget()+"; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
-}
-
-// formTarget is where a form may lead besides: browsers hold the redirects that answer it against the same list.
-func (v *visit) formTarget() string {
-	u, err := url.Parse(v.errand.ReturnURL)
-	if err != nil || u.Host == "" || strings.ContainsFunc(u.Host, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-.:[]", r) // a policy has other marks that mean something
-	}) {
-		return ""
-	}
-	return " " + u.Scheme + "://" + u.Host
+		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
 }

@@ -24,6 +24,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	at("/signin/factor", on{get: (*visit).askFactor, post: (*visit).proveFactor})
 	p.mountEnrolment(at, owed{})
 	at("/signin/over", on{get: (*visit).over})
+	at("/signin/return", on{get: (*visit).backToApplication})
 	at("/signin/done", on{get: (*visit).finished, post: (*visit).goOn})
 	at("/signout", on{get: (*visit).askSignOut, post: (*visit).signOut})
 	at("/signed-out", on{get: (*visit).signedOut})
@@ -32,8 +33,8 @@ func (p *Pages) Mount(r *mux.Router) {
 	at("/confirm-email", proving("confirm", "/v1/auth/confirm-email-change", "done.email_changed"))
 	at("/set-password", newPassword("initial", "/v1/auth/set-initial-password", "password", "done.password_set"))
 	at("/reset-password", newPassword("reset", "/v1/auth/reset-password", "new_password", "done.password_reset"))
-	at("/verify-email/again", form("/signin", asking("/v1/auth/resend-verification")))
-	at("/forgot", on{get: (*visit).askForgot, post: asking("/v1/auth/request-password-reset")})
+	at("/verify-email/again", form("/signin", asking("/v1/auth/resend-verification", "/signin")))
+	at("/forgot", on{get: (*visit).askForgot, post: asking("/v1/auth/request-password-reset", "/forgot")})
 	at("/mail-sent", on{get: (*visit).mailSent})
 
 	at("/account", on{get: needs((*visit).profile), post: needs((*visit).changeProfile), body: profileBytes})
@@ -94,7 +95,7 @@ func (p *Pages) at(r *mux.Router, path string, do on) {
 // NotFound tells a person so on a page, and everybody else in the shape of the API.
 func (p *Pages) NotFound(w http.ResponseWriter, r *http.Request) error {
 	reads := r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
-	if !reads || strings.HasPrefix(r.URL.Path, "/v1/") || strings.HasPrefix(r.URL.Path, "/.well-known/") {
+	if !reads || strings.HasPrefix(r.URL.Path, "//") || strings.HasPrefix(r.URL.Path, "/v1/") || strings.HasPrefix(r.URL.Path, "/.well-known/") {
 		return problem.NotFound()
 	}
 	v, err := p.visit(w, r)

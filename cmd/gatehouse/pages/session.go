@@ -99,11 +99,14 @@ func (v *visit) signedIn() (bool, error) {
 type claims struct {
 	Expires int64    `json:"exp"`
 	Session string   `json:"sid"`
+	Proved  int64    `json:"auth_time"`
 	User    string   `json:"sub"`
 	Email   string   `json:"email"`
 	Name    string   `json:"name"`
 	Roles   []string `json:"roles"`
 }
+
+func (c claims) proved() time.Time { return time.Unix(c.Proved, 0) }
 
 func (c claims) expires() time.Time { return time.Unix(c.Expires, 0) }
 

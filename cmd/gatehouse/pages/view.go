@@ -3,10 +3,11 @@ package pages
 import (
 	"html/template"
 	"net/url"
+	"strings"
 )
 
 // view is what a template gets: what was found for this page, what is to be said at its top, and the exported methods of
-// the visit, which are all below.
+// the visit.
 type view struct {
 	*visit
 
@@ -74,8 +75,13 @@ func (v *visit) Action(name string) string {
 // Me is who is signed in.
 func (v *visit) Me() claims { return claimsOf(v.access) }
 
-// Picture is a data URI that we made.
-func (v *visit) Picture(uri string) template.URL { return template.URL(uri) } //nolint:gosec // of a picture that is ours, or was looked at
+// Picture is a picture as a data URI: one that we made, that the API has, or that whoever sees the page has just sent.
+func (v *visit) Picture(uri string) template.URL {
+	if !strings.HasPrefix(uri, "data:image/") {
+		return ""
+	}
+	return template.URL(uri) //nolint:gosec // a picture runs nothing
+}
 
 // AppLink opens an authenticator app on this device (otpauth://); the API made it.
 func (v *visit) AppLink(uri string) template.URL { return template.URL(uri) } //nolint:gosec // see above
@@ -89,9 +95,14 @@ type languageLink struct {
 // Languages are links to the page in each of them.
 func (v *visit) Languages() (all []languageLink) {
 	q := v.r.URL.Query()
+	q.Del("verify") // which is work, and was done
+	path := v.r.URL.Path
+	if strings.HasPrefix(path, "//") { // of a page that is not there, and would be another host
+		path = "/"
+	}
 	for _, c := range catalogues() {
 		q.Set("ui_locales", c.Tag)
-		all = append(all, languageLink{c.Tag, c.text("language.name"), v.base + v.r.URL.Path + "?" + q.Encode(), c == v.words})
+		all = append(all, languageLink{c.Tag, c.text("language.name"), v.base + path + "?" + q.Encode(), c == v.words})
 	}
 	return all
 }
@@ -113,6 +124,7 @@ func (v *visit) Tabs(paths ...string) (all []tabLink) {
 // Further is where the next page of a list is.
 func (v *visit) Further(cursor string) string {
 	q := v.r.URL.Query()
+	q.Del("verify")
 	q.Set("cursor", cursor)
 	return v.base + v.r.URL.Path + "?" + q.Encode()
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
@@ -38,7 +37,7 @@ type visit struct {
 // visit finds out whose page it is. Even with an error what it returns can be used to say so.
 func (p *Pages) visit(w http.ResponseWriter, r *http.Request) (*visit, error) {
 	v := &visit{p: p, w: w, r: r, Nonce: rand.Text(), set: settings.Default()}
-	v.base = strings.TrimSuffix(strings.TrimSuffix(requestPath(r), r.URL.Path), "/")
+	v.base = tenancy.PathPrefixOf(r.Context()) // of what the request says itself nothing comes before an address
 	if host, err := p.Address.Host(rest.ForwardedHost(r, p.Front.Trusted)); err == nil {
 		v.shared = host == p.Address.Shared()
 	}
@@ -73,12 +72,6 @@ func (v *visit) belongs() error {
 	v.tenant = t
 	v.set, err = v.p.Settings.Of(v.r.Context(), t)
 	return err
-}
-
-// requestPath is the path as the browser asked for it, with the prefix that was taken off for routing.
-func requestPath(r *http.Request) string {
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	return path
 }
 
 // checkOrigin refuses a form that another site's page sends (OWASP CSRF prevention, "Fetch Metadata"). Browsers say where
