@@ -77,6 +77,9 @@ func (c *Callers) apiKey(ctx context.Context, t tenancy.Tenant, key string) (Cal
 // may asks whether the caller may do an operation of a scope: a key may what it carries, a user what the tenant's rules
 // permit, which by default is everything to an administrator. Errors: 403 forbidden, 403 policy_denied.
 func (c Caller) may(ctx context.Context, j *Judge, operation string, s Scope) error {
+	if c.OfApplication() {
+		return problem.Forbidden()
+	}
 	if c.Key == nil {
 		return j.mayCall(ctx, c, operation, s)
 	}
@@ -128,13 +131,18 @@ func (c Caller) Operation(name, key string, request any) tenancy.Operation {
 // freshLogin is how long after signing in a user may do what could take the account over.
 const freshLogin = 10 * time.Minute
 
+// OfApplication reports whether it is an application that calls, in a session that it was given for a user. Such a session
+// says who somebody is; it does not administer, proves nothing more, and does nothing that could take the account over: the
+// application could be in other hands than the user's.
+func (c Caller) OfApplication() bool { return c.Session != nil && c.Session.Application != "" }
+
 // Fresh refuses a user who signed in too long ago, or without the second factor they have, with 403
-// reauthentication_required. A key has no login to repeat.
+// reauthentication_required, and an application, to which nobody signed in. A key has no login to repeat.
 func (c Caller) Fresh(now time.Time) error {
 	if c.Session == nil {
 		return nil
 	}
-	if now.Sub(c.Session.AuthTime) > freshLogin || (len(c.User.Factors) > 0 && !contains(c.Session.AMR, []string{"mfa"})) {
+	if c.OfApplication() || now.Sub(c.Session.AuthTime) > freshLogin || (len(c.User.Factors) > 0 && !contains(c.Session.AMR, []string{"mfa"})) {
 		return problem.Reauthenticate()
 	}
 	return nil

@@ -60,7 +60,7 @@ func (l *Logins) IssueCode(ctx context.Context, by Caller, returnURL, challenge 
 	if !slices.Contains(set.ReturnURLs, returnURL) {
 		return "", expires, errNotRegistered()
 	}
-	if by.Session.Application != "" {
+	if by.OfApplication() {
 		return "", expires, problem.Forbidden()
 	}
 	enough, err := l.Factors.Enough(ctx, by.Tenant, *by.User, by.Session.proof())
@@ -123,6 +123,8 @@ func (l *Logins) Exchange(ctx context.Context, t tenancy.Tenant, code, returnURL
 	}
 	s := newSession(Proof{User: a.User.ID, AMR: browser.AMR, AuthTime: browser.AuthTime, Client: from}, now, set.Tokens)
 	s.Application = c.url
+	s.Expires = earlier(s.Expires, browser.Expires) // the user was asked who they are when that one began
+	s.RefreshExpires = earlier(s.RefreshExpires, s.Expires)
 	return l.issue(ctx, t, a.User, s, set.Tokens, func(ctx context.Context, s *Session) error {
 		return l.keepExchanged(ctx, t, *s, a, c, set.Sessions.MaxPerUser)
 	})

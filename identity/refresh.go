@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/identity/policy"
@@ -22,7 +23,7 @@ func errRefresh() error { return problem.InvalidToken(problem.KindUnauthenticate
 // used later than that, or one from earlier in the line, ends the session: somebody has a copy.
 //
 // Errors: 401 invalid_token for a token that is unknown, spent, expired or of a session that has ended, of a user who may
-// not sign in now, or whose login would owe more today; 403 policy_denied, which leaves the token good for when the rules
+// not sign in now, or whose login would owe more today, or of an application that is not registered any more; 403 policy_denied, which leaves the token good for when the rules
 // permit it; 403 tenant_suspended; 503.
 func (l *Logins) Refresh(ctx context.Context, t tenancy.Tenant, text string, c Client) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Patience)
@@ -49,7 +50,7 @@ func (l *Logins) Refresh(ctx context.Context, t tenancy.Tenant, text string, c C
 	}
 	now := l.Now()
 	switch {
-	case !s.made(key, token) || s.over(now, set.Tokens):
+	case !s.made(key, token) || s.over(now, set.Tokens) || s.Application != "" && !slices.Contains(set.ReturnURLs, s.Application):
 		return Outcome{}, errRefresh()
 	case !s.answers(token, now):
 		return Outcome{}, l.endReused(ctx, t, s, now)

@@ -15,10 +15,10 @@ import (
 // plans them anew for each tenant, and a join takes it half as long again.
 func readRenewable(b *tenancy.Batch, session id.Session, a *account, s *Session) {
 	b.Queue(`select id, user_id, amr, acr, auth_time, created_at, expires_at, coalesce(refreshed_at, created_at), refresh_expires_at,
-			refresh_seed, refresh_generation from sessions where id = $1`, session).
+			refresh_seed, refresh_generation, coalesce(application, '') from sessions where id = $1`, session).
 		QueryRow(func(row pgx.Row) error {
 			return tenancy.OrNone(row.Scan(&s.ID, &s.User, &s.AMR, &s.ACR, &s.AuthTime, &s.Created, &s.Expires, &s.Refreshed, &s.RefreshExpires,
-				&s.seed, &s.generation))
+				&s.seed, &s.generation, &s.Application))
 		})
 	b.Queue(`select id, email, name, roles, active, email_verified, factors, created_at, credential_version
 		from users where id = (select user_id from sessions where id = $1)`, session).

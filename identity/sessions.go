@@ -26,6 +26,9 @@ func (s *Sessions) List(ctx context.Context, t tenancy.Tenant, u id.User, curren
 
 // End ends one session of the caller's. Errors: 404 not_found for one that is not, or no longer, theirs.
 func (s *Sessions) End(ctx context.Context, by Caller, session id.Session) error {
+	if by.OfApplication() && session != by.Session.ID { // an application ends its own
+		return problem.NotFound()
+	}
 	return s.DB.InTx(ctx, by.Tenant, func(ctx context.Context, tx tenancy.Tx) error {
 		ended, err := endSession(ctx, tx, by.User.ID, session)
 		if err != nil {

@@ -91,8 +91,11 @@ func (d *Desk) finish(ctx context.Context, t tenancy.Tenant, a attempt, from ide
 }
 
 // StepUp asks a signed-in user for a second factor, to raise the session they have. Errors: 409 no_factor, 403
-// policy_denied.
+// policy_denied, 403 forbidden in the session of an application, which is to send its users to the pages instead.
 func (f *Factors) StepUp(ctx context.Context, by identity.Caller) (*identity.Debt, error) {
+	if by.OfApplication() {
+		return nil, problem.Forbidden()
+	}
 	if len(by.User.Factors) == 0 {
 		return nil, errNoFactor()
 	}

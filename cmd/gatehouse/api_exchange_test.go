@@ -24,6 +24,9 @@ func challengeOf(verifier string) string {
 // applications registers return URLs.
 func (tt testTenant) applications(tb testing.TB, urls ...string) {
 	tb.Helper()
+	if urls == nil {
+		urls = []string{}
+	}
 	tt.settings(tb, func(s map[string]any) { s["return_urls"] = urls }).want(tb, 200, "")
 }
 
@@ -141,5 +144,86 @@ forbid (principal, action == Action::"exchange", resource) when { context.applic
 	denied := tt.code(t, in.text("token"), "https://pay.example/").want(t, 403, "policy_denied")
 	if got := notices(denied); len(got) != 1 || got[0] != "Pay is for the finance team." {
 		t.Errorf("notices %q", got)
+	}
+}
+
+// What an application is given says who somebody is. It takes no account over, and administers nothing.
+func TestAnApplicationIsNotItsUser(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	tt.applications(t, appURL)
+	_, user, in := tt.signedIn(t, "admin", "user")
+	browser := in.text("token")
+	app := tt.exchange(t, tt.code(t, browser, appURL).want(t, 201, "").text("return_code"), appURL, testVerifier).want(t, 200, "")
+	token := app.text("token")
+	tt.at(t, "GET", "/v1/users/me/profile", request{bearer: token}).want(t, 200, "")
+	for _, c := range []struct{ method, path, code string }{
+		{"POST", "/v1/users/me/mfa/totp", "reauthentication_required"},
+		{"POST", "/v1/users/me/mfa/webauthn/register?method_type=webauthn_passkey", "reauthentication_required"},
+		{"GET", "/v1/users", "forbidden"},
+		{"GET", "/v1/settings", "forbidden"},
+		{"POST", "/v1/auth/step-up", "forbidden"},
+	} {
+		tt.at(t, c.method, c.path, request{bearer: token}).want(t, 403, c.code)
+	}
+	tt.at(t, "DELETE", "/v1/users/me/sessions/"+claims(t, browser)["sid"].(string), request{bearer: token}).want(t, 404, "not_found")
+	if !tt.works(t, browser) {
+		t.Error("an application has ended the browser's session")
+	}
+	// It lasts no longer than what it came from, and no longer than the application is registered.
+	if n := tt.count(t, `select count(distinct expires_at) from sessions where user_id = $1`, user); n != 1 {
+		t.Error("the application's session ends at another time than the browser's")
+	}
+	app = tt.refresh(t, app.text("refresh_token")).want(t, 200, "")
+	tt.applications(t)
+	tt.refresh(t, app.text("refresh_token")).want(t, 401, "invalid_token")
+}
+
+// Room for an application's session is never made by ending the one that it came from.
+func TestFewSessionsAreEnoughForApplications(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	tt.settings(t, func(s map[string]any) {
+		s["return_urls"] = []string{appURL, "https://other.example/"}
+		s["sessions"].(map[string]any)["max_per_user"] = 2
+	}).want(t, 200, "")
+	_, user, in := tt.signedIn(t)
+	browser := in.text("token")
+	for range 3 {
+		for _, u := range []string{appURL, "https://other.example/"} {
+			tt.exchange(t, tt.code(t, browser, u).want(t, 201, "").text("return_code"), u, testVerifier).want(t, 200, "")
+		}
+	}
+	if n := tt.count(t, `select count(*) from sessions where user_id = $1`, user); n != 2 || !tt.works(t, browser) {
+		t.Errorf("%d sessions are left", n)
+	}
+}
+
+// A user's password is changed, and their sessions end, while applications exchange codes: nobody waits for the other in vain.
+func TestExchangesAndEndsOfSessionsDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	tt.applications(t, appURL)
+	email, user := tt.newUser(t)
+	for range 6 {
+		browser := tt.login(t, email, goodPassword).want(t, 200, "").text("token")
+		var codes []string
+		for range 6 {
+			codes = append(codes, tt.code(t, browser, appURL).want(t, 201, "").text("return_code"))
+		}
+		var all errgroup.Group
+		for _, c := range codes {
+			all.Go(func() error {
+				if a := tt.exchange(t, c, appURL, testVerifier); a.status != 200 && a.status != 401 {
+					t.Errorf("an exchange is answered %d %s", a.status, a.body)
+				}
+				return nil
+			})
+		}
+		all.Go(func() error {
+			tt.at(t, "POST", "/v1/users/"+user+"/revoke-sessions", request{key: tt.key}).want(t, 204, "")
+			return nil
+		})
+		_ = all.Wait()
 	}
 }

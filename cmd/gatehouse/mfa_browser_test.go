@@ -54,12 +54,10 @@ func startBrowser(t *testing.T, tp *testPlatform) context.Context {
 	t.Helper()
 	browsers.Lock()
 	defer browsers.Unlock()
-	ctx, ok := browsers.by[tp]
-	if !ok {
-		ctx = newBrowser(t, tp)
-		browsers.by[tp] = ctx
+	if browsers.by[tp] == nil {
+		browsers.by[tp] = newBrowser(t, tp) //nolint:fatcontext // chromedp's name for a browser
 	}
-	return ctx
+	return browsers.by[tp]
 }
 
 // endBrowsers ends them all.

@@ -19,6 +19,7 @@ func (d *description) exchange(t *testing.T, tp *testPlatform) {
 		sentence{"nobody registered it", by("POST", "/v1/auth/code", jsonBody{"return_url": "https://evil.example/", "code_challenge": challengeOf(testVerifier)}), 400, "invalid_request"},
 		sentence{"nor is this a challenge", by("POST", "/v1/auth/code", jsonBody{"return_url": appURL, "code_challenge": "plain"}), 400, "invalid_request"},
 		sentence{"an application makes no codes", tt.asUser(first.text("token"))("POST", "/v1/auth/code", asks), 403, "forbidden"},
+		sentence{"and proves nothing more", tt.asUser(first.text("token"))("POST", "/v1/auth/step-up", nil), 403, "forbidden"},
 		sentence{"a code is used once", redeem(tt.host, brings), 401, "invalid_token"},
 		sentence{"with its verifier", redeem(tt.host, jsonBody{"code": made.text("return_code"), "return_url": "x", "code_verifier": "short"}), 400, "invalid_request"},
 		sentence{"what names nobody is no code", redeem("", jsonBody{"code": "x", "return_url": appURL, "code_verifier": testVerifier}), 401, "invalid_token"},

@@ -74,7 +74,7 @@ unless { principal in Role::"admin" || context.ip.isInRange(ip("127.0.9.0/24")) 
 	v.accessible("console-people").press("ada@acme.example").accessible("console-person").press("Suspend").accessible("console-suspend")
 	v.open("/console/users/invite").accessible("console-invite")
 	v.press("Domains").fill("Domain", "login.acme.example").press("Add a domain").accessible("console-domains").press("Appearance").accessible("console-appearance")
-	v.press("Sign-in").accessible("console-sign-in").press("API keys").fill("Name", "Nightly import").tap("users:read").press("Make a key").accessible("console-key-made").press("I have kept them").accessible("console-keys")
+	v.press("Sign-in").accessible("console-sign-in").press("API keys").fill("Name", "Nightly import").tap("users:read").press("Make a key").accessible("console-key-made").press("I have kept it").accessible("console-keys")
 	v.press("Policies").accessible("console-policies").press("Test").accessible("console-policy").press("Rehearse first").sees("What would have happened").accessible("console-rehearsal")
 	v.press("Audit log").press("Verify the log").accessible("console-audit")
 }

@@ -62,7 +62,7 @@ func TestAnAdministratorDecidesHowPeopleSignIn(t *testing.T) {
 	v.press("API keys").fill("Name", "Nightly import").tap("users:write").press("Make a key").sees("It is shown only now.")
 	raw := look[string](v, `document.getElementById("key").textContent`)
 	tt.at(t, "POST", "/v1/users", request{key: raw, body: jsonBody{"email": uniqueName() + "@people.example", "name": "Imported"}}).want(t, 201, "")
-	v.press("I have kept them").sees("Nightly import").tap("Revoke Nightly import").sees("Revoke the key Nightly import?").press("Revoke").sees("The key is revoked.")
+	v.press("I have kept it").sees("Nightly import").tap("Revoke Nightly import").sees("Revoke the key Nightly import?").press("Revoke").sees("The key is revoked.")
 	tt.at(t, "GET", "/v1/users", request{key: raw}).want(t, 401, "unauthenticated")
 
 	v.press("Policies").press("New policy").fill("Name", "Office").press("Rehearse first").sees("What would have happened", "Would be refused", email)
@@ -74,7 +74,7 @@ func TestAnAdministratorDecidesHowPeopleSignIn(t *testing.T) {
 	tt.login(t, other, goodPassword).want(t, 403, "policy_denied")
 	v.press("Office").press("Delete").press("Delete").sees("The policy is deleted.")
 
-	v.press("Domains").fill("Domain", "login.customer.example").press("Add a domain").sees("Now put the record below into your DNS", "login.customer.example", "Not proved yet")
+	v.press("Domains").fill("Domain", "login.customer.example").press("Add a domain").sees("Now put the record below into your DNS", "login.customer.example", "Not verified yet")
 	v.tap("Check now login.customer.example").sees("The record is not there yet.")
 	v.tap("Remove login.customer.example").sees("Give up login.customer.example?").press("Remove").sees("The domain is given up.")
 

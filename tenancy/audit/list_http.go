@@ -22,7 +22,7 @@ const mayRead = "audit:read"
 // Mount adds the operations on the audit log.
 func (l *Log) Mount(r *mux.Router, g tenancy.Guard) {
 	r.Handle("/v1/audit-log", rest.Methods{http.MethodGet: g.Require(mayRead, l.list)})
-	r.Handle("/v1/audit-log/verification", rest.Methods{http.MethodGet: rest.Limits{Time: verificationTime}.Apply(g.Require(mayRead, l.verification))})
+	r.Handle("/v1/audit-log/verification", rest.Methods{http.MethodGet: rest.Limits{Time: verificationTime + answerTime}.Apply(g.Require(mayRead, l.verification))})
 	r.Handle("/v1/audit-log/export", rest.Methods{http.MethodGet: rest.Limits{Time: exportTime}.Apply(g.Require(mayRead, l.export))})
 }
 

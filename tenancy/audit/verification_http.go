@@ -1,10 +1,13 @@
 package audit
 
 import (
+	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 	"github.com/gatehouse-id/gatehouse/tenancy"
@@ -13,7 +16,8 @@ import (
 const (
 	verifiedDays     = 7
 	mostVerifiedDays = 90
-	verificationTime = 25 * time.Second // less than a connection has to be answered in
+	verificationTime = 25 * time.Second
+	answerTime       = 5 * time.Second // that is left to say that it took too long
 )
 
 type verificationBody struct {
@@ -44,7 +48,14 @@ func (l *Log) verification(w http.ResponseWriter, r *http.Request, by tenancy.Ad
 	if len(bad) > 0 {
 		return problem.Fields(bad)
 	}
-	v, err := l.VerifyStored(r.Context(), by.Tenant, l.Now().AddDate(0, 0, -b.Days))
+	leave, err := verifying.enter(by.Tenant.ID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(r.Context(), verificationTime)
+	defer cancel()
+	v, err := l.VerifyStored(ctx, by.Tenant, l.Now().AddDate(0, 0, -b.Days))
 	if err != nil {
 		return err
 	}
@@ -57,4 +68,35 @@ func (l *Log) verification(w http.ResponseWriter, r *http.Request, by tenancy.Ad
 		b.SealedThrough = &sealed
 	}
 	return rest.Respond(w, http.StatusOK, b)
+}
+
+// verifying are those that run in this process, whichever Log they are of.
+var verifying rounds
+
+// rounds are verifications that run: one of a tenant at a time, for each reads the log from end to end, and few of all.
+type rounds struct {
+	mu sync.Mutex
+	of map[id.Tenant]bool
+}
+
+const mostRounds = 2
+
+// enter begins one. Errors: 429 while another of the tenant runs; 503 while as many run as may.
+func (r *rounds) enter(t id.Tenant) (leave func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.of[t]:
+		return nil, problem.RateLimited(answerTime)
+	case len(r.of) >= mostRounds:
+		return nil, problem.Unavailable(answerTime, nil)
+	case r.of == nil:
+		r.of = map[id.Tenant]bool{}
+	}
+	r.of[t] = true
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.of, t)
+	}, nil
 }

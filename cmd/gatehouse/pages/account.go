@@ -91,8 +91,11 @@ func (v *visit) changeEmail() error {
 	if err := v.keep(flow{Email: v.typed("new_email")}); err != nil {
 		return err
 	}
-	return v.redirect("/mail-sent")
+	return v.redirect("/account/email-sent")
 }
+
+// emailSent says where to look for the link.
+func (v *visit) emailSent() error { return v.show("email-sent", v.flow.Email) }
 
 // passwordPage says what a new password has to be.
 type passwordPage struct{ Least int }

@@ -70,7 +70,7 @@ func (v *visit) beginFactor(e enrolment) error {
 	}
 	f := v.flow
 	f.Secret, f.URI = made.Secret, made.URI
-	if err := v.keep(f); err != nil {
+	if err := v.keepSecret(f); err != nil { // bound to the session, where there is one
 		return err
 	}
 	return v.redirect(e.at() + "/app")
@@ -92,6 +92,11 @@ func (v *visit) appPage(e enrolment) (appPage, error) {
 func (v *visit) showApp(e enrolment) error {
 	if v.flow.Secret == "" {
 		return v.redirect(e.at())
+	}
+	if v.flow.Session != "" {
+		if err := v.stillIn(); err != nil {
+			return err
+		}
 	}
 	page, err := v.appPage(e)
 	if err != nil {

@@ -18,6 +18,7 @@ type failure struct {
 	Notices []string
 	Request string // id, where it is our fault
 	Begin   string // where to begin again
+	Account string // for whoever is signed in
 }
 
 // fail answers with a page that says what went wrong and what to do.
@@ -43,8 +44,11 @@ func (v *visit) fail(err error) {
 	if e.Status >= http.StatusInternalServerError {
 		f.Request = rest.RequestID(v.r.Context())
 	}
-	if v.tenant.ID.IsZero() {
+	switch {
+	case v.tenant.ID.IsZero():
 		f.Begin = ""
+	case v.access != "":
+		f.Begin, f.Account = "", v.Page("/account")
 	}
 	if err := v.render(e.Status, "failure", view{visit: v, Data: f}); err != nil {
 		rest.Fail(v.w, v.r, err)

@@ -32,7 +32,7 @@ func proving(kind, operation, done string) on {
 			if err := v.keep(flow{Email: a.Email}); err != nil {
 				return err
 			}
-			return v.done("/signin", done)
+			return v.asksAgain(done)
 		},
 	}
 }
@@ -48,7 +48,7 @@ func newPassword(kind, operation, member, done string) on {
 			if err != nil {
 				return v.backTo(v.here(), err)
 			}
-			return v.done("/signin", done)
+			return v.asksAgain(done)
 		},
 	}
 }
@@ -59,6 +59,15 @@ func (v *visit) token() string {
 		return t
 	}
 	return v.r.URL.Query().Get("token")
+}
+
+// asksAgain leads to the sign-in with what was done, and asks there also whoever is signed in: the link may have been somebody else's.
+func (v *visit) asksAgain(done string) error {
+	if err := v.says(message{Done: done}); err != nil {
+		return err
+	}
+	v.errand = errand{Prompt: true}
+	return v.redirect("/signin")
 }
 
 // here is the page of the link, with its token.

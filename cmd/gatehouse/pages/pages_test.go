@@ -99,23 +99,51 @@ func TestFamiliesOfTextsAreWhole(t *testing.T) {
 	t.Parallel()
 	english := catalogues()[0]
 	for prefix, members := range map[string][]string{
-		"method.":       append(slices.Clone(settings.Methods), "backup_code"),
-		"weak.":         {string(password.TooShort), string(password.Common), string(password.Repeated), string(password.Sequence), string(password.ContainsUser), string(password.ContainsTenant), string(password.ContainsService), string(password.Breached)},
-		"actor.":        {"you", "administrator", "anonymous", "api_key", "operator", "platform", "system"},
-		"tab.":          {"/account", "/account/password", "/account/security", "/account/sessions", "/account/activity"},
-		"action.":       named(audit.Actions()),
-		"actor_type.":   {"user", "anonymous", "api_key", "operator", "platform", "system"},
-		"domain_state.": named([]tenancy.DomainState{tenancy.DomainPending, tenancy.DomainVerified, tenancy.DomainFailing, tenancy.DomainLost}),
-		"domain_use.":   {"host", "email"},
-		"demand.":       named([]settings.Demand{settings.Off, settings.Optional, settings.Roles, settings.All}),
-		"mode.":         {"enforce", "shadow"},
-		"change.":       {"denied", "asked", "permitted", "uncertain"},
-		"role.":         {"user", "admin"},
-		"field.":        {"locale", "timezone", "other"},
+		"method.": append(slices.Clone(settings.Methods), "backup_code"),
+		"weak.":   {string(password.TooShort), string(password.Common), string(password.Repeated), string(password.Sequence), string(password.ContainsUser), string(password.ContainsTenant), string(password.ContainsService), string(password.Breached)},
+		"actor.":  {"you", "administrator", "anonymous", "api_key", "operator", "platform", "system"},
+		"tab.": {"/account", "/account/password", "/account/security", "/account/sessions", "/account/activity", "/console/users", "/console/domains", "/console/branding",
+			"/console/settings", "/console/policies", "/console/keys", "/console/audit", "/platform", "/platform/create", "/platform/health"},
+		"action.":            named(audit.Actions()),
+		"actor_type.":        {"user", "anonymous", "api_key", "operator", "platform", "system"},
+		"domain_state.":      named([]tenancy.DomainState{tenancy.DomainPending, tenancy.DomainVerified, tenancy.DomainFailing, tenancy.DomainLost}),
+		"domain_use.":        {"host", "email"},
+		"demand.":            named([]settings.Demand{settings.Off, settings.Optional, settings.Roles, settings.All}),
+		"mode.":              {"enforce", "shadow"},
+		"change.":            {"denied", "asked", "permitted", "uncertain"},
+		"link.title.":        {"verify", "confirm"},
+		"newpassword.title.": {"initial", "reset"},
+		"factor.heading.":    append(slices.Clone(settings.Methods), "backup_code"),
+		"enrol.text.":        settings.Methods,
+		"key.heading.":       {"webauthn_passkey", "webauthn_fido"},
+		"role.":              {"user", "admin"},
+		"field.":             {"locale", "timezone", "other"},
 	} {
 		for _, m := range members {
 			if !english.has(prefix + m) {
 				t.Errorf("there is no %s%s", prefix, m)
+			}
+		}
+	}
+}
+
+// What is asked before it is done has words for it.
+func TestEveryQuestionIsWhole(t *testing.T) {
+	t.Parallel()
+	english := catalogues()[0]
+	questions := []string{"domain_remove", "domain_primary", "policy_delete", "key_revoke"}
+	for do, act := range userActs {
+		if act.ask {
+			questions = append(questions, do)
+		}
+		if !english.has(act.done) {
+			t.Errorf("there is no %s", act.done)
+		}
+	}
+	for _, q := range questions {
+		for _, part := range []string{"heading", "text", "button"} {
+			if !english.has("sure." + q + "." + part) {
+				t.Errorf("there is no sure.%s.%s", q, part)
 			}
 		}
 	}

@@ -39,6 +39,7 @@ func (p *Pages) Mount(r *mux.Router) {
 
 	at("/account", on{get: needs((*visit).profile), post: needs((*visit).changeProfile), body: profileBytes})
 	at("/account/email", form("/account", (*visit).changeEmail))
+	at("/account/email-sent", on{get: needs((*visit).emailSent)})
 	at("/account/password", on{get: needs((*visit).askNewPassword), post: needs((*visit).changePassword)})
 	at("/account/security", on{get: needs((*visit).factors)})
 	p.mountEnrolment(at, further{})

@@ -63,7 +63,7 @@ function render(made) {
 }
 
 // One question at a time is put to the browser: either a passkey is offered while somebody types (conditional mediation), or
-// somebody has pressed a button and is looking at the browser's own window. Who presses ends the offer, and nothing else does.
+// somebody has pressed a button and is looking at the browser's own window. Who presses ends the offer; after some minutes another takes its place.
 let offer; // to end it by
 let asking = false;
 
@@ -97,10 +97,14 @@ async function makeOffer(form) {
   } catch { /* it was an offer, and nobody took it */ }
 }
 
-for (const form of window.PublicKeyCredential ? document.querySelectorAll("form[data-webauthn]") : []) {
+async function offers() {
+  try { return await PublicKeyCredential.isConditionalMediationAvailable(); } catch { return false; }
+}
+
+for (const form of document.querySelectorAll("form[data-webauthn]")) {
   const said = form.querySelector("[data-said]");
-  const offers = "conditional" in form.dataset && await attempt(() => PublicKeyCredential.isConditionalMediationAvailable(), false);
   form.since = Date.now();
+  // Before anything is waited for: a press that came through would send a form with nothing in it.
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (asking) return;
@@ -116,9 +120,10 @@ for (const form of window.PublicKeyCredential ? document.querySelectorAll("form[
     } finally {
       asking = false;
     }
-    if (offers && !said.hidden) makeOffer(form);
+    if (form.offers && !said.hidden) makeOffer(form);
   });
-  if (!offers) continue;
+  if (!("conditional" in form.dataset) || !(await offers())) continue;
+  form.offers = true;
   makeOffer(form);
   setInterval(makeOffer, lasts, form);
   document.addEventListener("visibilitychange", () => { if (Date.now() - form.since >= lasts) makeOffer(form); });
