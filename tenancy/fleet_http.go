@@ -112,7 +112,8 @@ func (p *PlatformFleet) states(ctx context.Context, held map[string]int) map[str
 	return states
 }
 
-// busiest are those of one database by name; whoever was deleted meanwhile is left out.
+// busiest are those of one database by name; whoever was deleted meanwhile, or cannot be looked up just now, is left out: the rest is worth
+// seeing without them.
 func (p *PlatformFleet) busiest(ctx context.Context, database string) []fleetDemandBody {
 	all := []fleetDemandBody{}
 	for _, d := range p.DB.Busiest(database, busiest) {

@@ -13,6 +13,7 @@ type rule struct {
 // rules is the whole list; each is in the file of its subject.
 var rules = []rule{
 	importsPointLeft,
+	pagesAskTheAPI,
 	sqlFiles,
 	httpFiles,
 	vaultFiles,

@@ -23,6 +23,11 @@ var cases = []struct {
 		},
 	},
 	{
+		pagesAskTheAPI,
+		map[string]string{"cmd/gatehouse/pages/a.go": `import "` + module + `/identity"`},
+		map[string]string{"cmd/gatehouse/pages/a.go": `import "` + module + `/tenancy"`, "cmd/gatehouse/pages/a_test.go": `import "` + module + `/mfa"`, "cmd/gatehouse/a.go": `import "` + module + `/mfa"`},
+	},
+	{
 		sqlFiles,
 		map[string]string{"tenancy/slug.go": `import "github.com/jackc/pgx/v5"`, "internal/problem/a.go": `import "github.com/jackc/pgx/v5/pgconn"`},
 		map[string]string{

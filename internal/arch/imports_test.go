@@ -39,6 +39,25 @@ var importsPointLeft = rule{
 	},
 }
 
+var pagesAskTheAPI = rule{
+	name: "pages ask the API",
+	reason: "a page that calls a method of identity or mfa is a second road to what the operation refuses; it makes the request " +
+		"that any client makes (docs/decisions/0026)",
+	check: func(t tree) (violations []string) {
+		for _, s := range t.sources {
+			if s.isTest() || !within(s.dir(), "cmd/gatehouse/pages") {
+				continue
+			}
+			for _, imported := range s.imports {
+				if dir, ours := strings.CutPrefix(imported, module+"/"); ours && (within(dir, "identity") || within(dir, "mfa")) {
+					violations = append(violations, fmt.Sprintf("%s imports %s", s.path, dir))
+				}
+			}
+		}
+		return violations
+	},
+}
+
 var pools = rule{
 	name: "pools",
 	reason: "a connection pool outside tenancy runs SQL for no tenant in particular: the search_path and role of a tenant " +

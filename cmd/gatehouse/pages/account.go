@@ -39,14 +39,6 @@ func (v *visit) profile() error {
 	return v.show("profile", page)
 }
 
-// text is a value of the form that may be left out; what a form leaves empty is unsaid.
-func (v *visit) text(name string) *string {
-	if s := v.form(name); s != "" {
-		return &s
-	}
-	return nil
-}
-
 // changeProfile changes what the form has.
 func (v *visit) changeProfile() error {
 	page, err := v.profilePage()

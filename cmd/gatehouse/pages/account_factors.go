@@ -64,14 +64,6 @@ func (v *visit) removeFactor() error {
 	return v.backTo(v.Page("/account/security"), gone(err))
 }
 
-// gone is err, unless it is that what a form is about is not there: sent twice, or done elsewhere meanwhile.
-func gone(err error) error {
-	if e := refused(err, "not_found"); e != nil {
-		e.Code = "gone"
-	}
-	return err
-}
-
 // codes shows backup codes that were just made.
 func (v *visit) codes() error {
 	if len(v.flow.Codes) == 0 {

@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -75,5 +74,3 @@ func (v *visit) acted(err error, back, said string) error {
 	v.to(back)
 	return nil
 }
-
-func notFound() error { return &refusal{Status: http.StatusNotFound, Code: "not_found"} }

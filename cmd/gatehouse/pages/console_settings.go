@@ -1,9 +1,6 @@
 package pages
 
 import (
-	"encoding/base64"
-	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -73,23 +70,6 @@ func (v *visit) changeBranding() error {
 		return v.again(v.unlessAgain(err, "/console/branding"), "console-branding", pageOf(s.Branding))
 	}
 	return v.done("/console/branding", "done.saved")
-}
-
-// picture is a file of a form as a data URI; empty where none was chosen. What is in it is for the API to judge.
-func (v *visit) picture(name string) (string, error) {
-	file, head, err := v.r.FormFile(name)
-	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) || err == nil && head.Size == 0 {
-		return "", nil // none was chosen
-	}
-	if err != nil {
-		return "", &refusal{Status: http.StatusBadRequest, Code: "invalid_request"}
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(file)
-	if err != nil {
-		return "", err
-	}
-	return "data:" + http.DetectContentType(data) + ";base64," + base64.StdEncoding.EncodeToString(data), nil
 }
 
 func (v *visit) settings() error {

@@ -53,14 +53,6 @@ func (v *visit) invite() error {
 	return v.acted(nil, v.One("/console/user", made.ID), "done.invited")
 }
 
-// orNone is a list that is there, if empty.
-func orNone(all []string) []string {
-	if all == nil {
-		return []string{}
-	}
-	return all
-}
-
 func (v *visit) oneUser() (u user, err error) {
 	return u, v.get("/v1/users/"+url.PathEscape(v.one()), nil, &u)
 }

@@ -2,8 +2,6 @@ package pages
 
 import (
 	"encoding/json"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -137,7 +135,7 @@ func (v *visit) showKey(e enrolment) error {
 
 func (v *visit) keyPage(e enrolment, method string) (p keyPage, err error) {
 	if !slices.Contains(e.methods(v), method) || !strings.HasPrefix(method, "webauthn") {
-		return p, &refusal{Status: http.StatusNotFound, Code: "not_found"}
+		return p, notFound()
 	}
 	p = keyPage{Method: method, At: e.at(), Mark: mark(v.flow.Challenge)}
 	p.Options, err = e.beginKey(v, method)
@@ -161,118 +159,6 @@ func (v *visit) unlessOver(e enrolment, err error) error {
 	return v.unlessAgain(err, e.at())
 }
 
-// owed is the enrolment of whoever cannot sign in without.
-type owed struct{}
-
-func (owed) at() string { return "/signin/enrol" }
-
-func (owed) away(v *visit) (bool, error) {
-	other := v.form("mark") != "" && v.form("mark") != mark(v.flow.Challenge) // the form is of another sign-in
-	if v.flow.Challenge != "" && v.flow.Enrolment && !other {
-		return false, nil
-	}
-	return true, v.redirect("/signin/over")
-}
-
-func (owed) methods(v *visit) []string { return v.flow.Methods }
-
-func (owed) beginApp(v *visit) (a app, err error) {
-	err = v.call(http.MethodPost, "/v1/auth/mfa/enroll-via-challenge", map[string]string{"challenge_id": v.flow.Challenge, "action": "generate"}, &a)
-	return a, err
-}
-
-func (owed) finishApp(v *visit, code string) error {
-	var a loginAnswer
-	err := v.call(http.MethodPost, "/v1/auth/mfa/enroll-via-challenge", map[string]string{"challenge_id": v.flow.Challenge, "action": "verify", "code": code}, &a)
-	if err != nil {
-		return err
-	}
-	return v.goesOn(a, v.flow.Email)
-}
-
-func (owed) beginKey(v *visit, method string) (json.RawMessage, error) {
-	var o keyOptions
-	err := v.call(http.MethodPost, "/v1/auth/mfa/enroll-via-challenge/webauthn/begin", map[string]string{"challenge_id": v.flow.Challenge, "method_type": method}, &o)
-	return o.Options, err
-}
-
-func (owed) finishKey(v *visit, _, device string, credential any) error {
-	var a loginAnswer
-	err := v.call(http.MethodPost, "/v1/auth/mfa/enroll-via-challenge/webauthn/complete",
-		map[string]any{"challenge_id": v.flow.Challenge, "credential": credential, "device_name": orNull(device)}, &a)
-	if err != nil {
-		return err
-	}
-	return v.goesOn(a, v.flow.Email)
-}
-
 type keyOptions struct {
 	Options json.RawMessage `json:"options"`
-}
-
-func orNull(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-// further is the enrolment of whoever is signed in.
-type further struct{}
-
-func (further) at() string { return "/account/security/add" }
-
-func (further) away(v *visit) (bool, error) {
-	in, err := v.signedIn()
-	if err == nil && !in {
-		err = v.toSignIn("/account/security")
-	}
-	return !in, err
-}
-
-func (further) methods(v *visit) []string { return v.set.MFA.Enrollable() }
-
-func (further) beginApp(v *visit) (a app, err error) {
-	err = v.call(http.MethodPost, "/v1/users/me/mfa/totp", nil, &a)
-	return a, err
-}
-
-func (further) finishApp(v *visit, code string) error {
-	var made madeCodes
-	if err := v.call(http.MethodPost, "/v1/users/me/mfa/totp/verify", map[string]string{"code": code}, &made); err != nil {
-		return err
-	}
-	return v.added(made)
-}
-
-func (further) beginKey(v *visit, method string) (json.RawMessage, error) {
-	var o keyOptions
-	err := v.post("/v1/users/me/mfa/webauthn/register", url.Values{"method_type": {method}}, &o)
-	return o.Options, err
-}
-
-func (further) finishKey(v *visit, method, device string, credential any) error {
-	var made madeCodes
-	body := map[string]any{"credential": credential, "device_name": orNull(device), "method_type": method}
-	if err := v.call(http.MethodPost, "/v1/users/me/mfa/webauthn/register/complete", body, &made); err != nil {
-		return err
-	}
-	return v.added(made)
-}
-
-// madeCodes are backup codes, where new ones were made.
-type madeCodes struct {
-	Codes []string `json:"codes"`
-}
-
-// added shows the codes that came with a first factor, or the list it is in.
-func (v *visit) added(made madeCodes) error {
-	if len(made.Codes) == 0 {
-		v.drop()
-		return v.done("/account/security", "done.factor_added")
-	}
-	if err := v.keepSecret(flow{Codes: made.Codes}); err != nil {
-		return err
-	}
-	return v.done("/account/security/codes", "done.factor_added")
 }

@@ -125,3 +125,13 @@ func (v *visit) duration(d time.Duration) string {
 		return v.T("time.hours", "n", int((d+time.Hour-1)/time.Hour))
 	}
 }
+
+// gone is err, unless it is that what a form is about is not there: sent twice, or done elsewhere meanwhile.
+func gone(err error) error {
+	if e := refused(err, "not_found"); e != nil {
+		e.Code = "gone"
+	}
+	return err
+}
+
+func notFound() error { return &refusal{Status: http.StatusNotFound, Code: "not_found"} }

@@ -84,14 +84,3 @@ func (w view) Choices(kind, name, prefix string, chosen any, values ...any) (all
 	}
 	return all
 }
-
-// lines are what a field with a line for each thing holds.
-func lines(s string) []string {
-	all := []string{}
-	for line := range strings.Lines(s) {
-		if line = strings.TrimSpace(line); line != "" {
-			all = append(all, line)
-		}
-	}
-	return all
-}

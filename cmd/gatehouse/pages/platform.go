@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -42,7 +41,7 @@ func governs(h func(*visit) error) func(*visit) error {
 	})
 	return func(v *visit) error {
 		if !v.tenant.Master {
-			return &refusal{Status: http.StatusNotFound, Code: "not_found"}
+			return notFound()
 		}
 		return admitted(v)
 	}

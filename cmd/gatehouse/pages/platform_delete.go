@@ -120,7 +120,7 @@ func (v *visit) downloadReceipt() error {
 		return err
 	}
 	if d.Receipt == nil {
-		return &refusal{Status: http.StatusNotFound, Code: "not_found"}
+		return notFound()
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "application/jose")

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/internal/rest"
 )
@@ -60,21 +59,6 @@ func (v *visit) offerPasskey() *passkeyOffer {
 	return &o
 }
 
-// longestEmail is that of an address (RFC 5321 section 4.5.3.1), with room for its mistakes.
-const longestEmail = 320
-
-// typedEmail is the address of a form.
-func (v *visit) typedEmail() string { return v.typed("email") }
-
-// typed is an address that was typed in. One that nobody can have is cut.
-func (v *visit) typed(field string) string {
-	email := strings.TrimSpace(v.form(field))
-	if len(email) > longestEmail {
-		email = strings.ToValidUTF8(email[:longestEmail], "")
-	}
-	return strings.ToValidUTF8(email, string(utf8.RuneError))
-}
-
 // identify takes the address and asks for the password next, whoever that is: who has an account is not to be learnt here.
 func (v *visit) identify() error {
 	email := v.typedEmail()
@@ -125,12 +109,4 @@ func (v *visit) signInByPasskey() error {
 		return err
 	}
 	return v.backTo(v.URL("/signin"), err)
-}
-
-// credential is what a page's script put into a field; the API judges it. What is no JSON is sent as the text it is.
-func credential(field string) any {
-	if json.Valid([]byte(field)) {
-		return json.RawMessage(field)
-	}
-	return field
 }

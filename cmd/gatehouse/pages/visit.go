@@ -2,13 +2,8 @@ package pages
 
 import (
 	"crypto/rand"
-	"errors"
 	"log/slog"
-	"mime"
 	"net/http"
-	"net/url"
-	"slices"
-	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/internal/problem"
 	"github.com/gatehouse-id/gatehouse/internal/rest"
@@ -92,50 +87,12 @@ func (v *visit) checkOrigin() error {
 	return &refusal{Status: http.StatusForbidden, Code: "foreign_form", Message: "This form was not sent by a page of this site."}
 }
 
-// readForm reads the form that was sent, and refuses one that is too long: of half a form nobody would notice what is missing.
-func (v *visit) readForm() error {
-	if v.r.Method != http.MethodPost {
-		return nil
-	}
-	media, _, err := mime.ParseMediaType(v.r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" && media != "multipart/form-data" {
-		return &refusal{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type"}
-	}
-	if media == "multipart/form-data" { // each swallows what is wrong with the other
-		err = v.r.ParseMultipartForm(maxMemory)
-	} else {
-		err = v.r.ParseForm()
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &refusal{Status: http.StatusRequestEntityTooLarge, Code: "too_large"}
-	}
-	// What is no text would become other text as JSON: two passwords would be one.
-	if err != nil || !isText(v.r.PostForm) {
-		return &refusal{Status: http.StatusBadRequest, Code: "invalid_request"}
-	}
-	return nil
-}
-
-func isText(form url.Values) bool {
-	for name, values := range form {
-		if !utf8.ValidString(name) || slices.ContainsFunc(values, func(s string) bool { return !utf8.ValidString(s) }) {
-			return false
-		}
-	}
-	return true
-}
-
 // foreign reports whether another site has the browser ask for this page, or nobody will see it. A page that begins something
 // by being shown is shown to whoever came by a page of ours.
 func (v *visit) foreign() bool {
 	site := v.r.Header.Get("Sec-Fetch-Site")
 	return v.r.Method == http.MethodHead || site == "cross-site" || site == "same-site"
 }
-
-const maxMemory = 1 << 20 // more than the longest form
-
-// form is a value of the form that was sent.
-func (v *visit) form(name string) string { return v.r.PostFormValue(name) }
 
 // redirect answers with another page of ours, on the same errand. The browser asks for it by GET.
 func (v *visit) redirect(path string) error {
