@@ -406,3 +406,26 @@ func TestGatehouseAuditExportAndVerify(t *testing.T) {
 	command("audit", "verify", filepath.Join(dir, "nothing"), "--jwks", jwks).refuses("NOT verified: open")
 	command("audit", "export", tt.slug, "--from", "yesterday").refuses("is not a time")
 }
+
+// The log is verified where it is. One that cannot be read is not called altered, and nobody is told why it cannot be.
+func TestTheLogIsVerifiedWhereItIs(t *testing.T) {
+	t.Parallel()
+	tt := sharedPlatform(t).newTenant(t)
+	for range 3 {
+		tt.newUser(t)
+	}
+	verify := func() answer { return tt.at(t, "GET", "/v1/audit-log/verification", request{key: tt.key}) }
+	a := verify().want(t, 200, "")
+	if a.field("verified") != true || a.field("entries").(float64) < 3 || a.field("problem") != nil {
+		t.Errorf("a sound log: %s", a.body)
+	}
+	tt.exec(t, `alter table audit_log rename column entry to misplaced`)
+	if a := verify().want(t, 500, "internal"); strings.Contains(string(a.body), "entry") {
+		t.Errorf("it is told why: %s", a.body)
+	}
+	tt.exec(t, `alter table audit_log rename column misplaced to entry`)
+	tt.exec(t, `update audit_log set entry = replace(entry, '"user.created"', '"user.deleted"') where seq = (select max(seq) from audit_log where action = 'user.created')`)
+	if a := verify().want(t, 200, ""); a.field("verified") != false || a.text("problem") == "" {
+		t.Errorf("an altered log: %s", a.body)
+	}
+}

@@ -22,7 +22,7 @@ func TestAnAdministratorSeesToPeople(t *testing.T) {
 	browser := startBrowser(t, tp)
 	tt := tp.newTenant(t)
 	v := tt.visitor(t, browser, desktop)
-	tt.administrator(t, v)
+	self := tt.administrator(t, v)
 	v.press("Invite somebody").fill("E-mail address", "nobody").fill("Name", "Carla").press("Send invitation").sees("Please check what you entered.")
 	guest := uniqueName() + "@people.example"
 	v.fill("E-mail address", guest).press("Send invitation").at("/console/user").sees("The invitation is on its way.", guest, "Not verified yet")
@@ -40,6 +40,13 @@ func TestAnAdministratorSeesToPeople(t *testing.T) {
 	v.press("Audit log").at("/console/audit").sees("Account suspended", "Second factors reset")
 	v.open("/console/user?id=" + id).press("Delete").press("Delete").at("/console/users").sees("The account is deleted.")
 	tt.login(t, email, goodPassword).want(t, 401, "invalid_credentials")
+	// Nobody takes their own rights away by a slip.
+	v.press(self).sees("This is your own account.")
+	if page := v.text(); strings.Contains(page, "Suspend") || strings.Contains(page, "Administrator") {
+		t.Errorf("one can suspend oneself on\n%s", page)
+	}
+	v.fill("Name", "Chief").press("Save").sees("Saved.")
+	v.open("/console/users").sees("Administrator User")
 }
 
 func TestAnAdministratorDecidesHowPeopleSignIn(t *testing.T) {

@@ -66,14 +66,15 @@ func (v *visit) user() error {
 	return v.show("console-user", u)
 }
 
-// changeUser changes name and roles.
+// changeUser changes name and roles. One's own roles are not on the page: the last administrator would be none by one press, and another
+// one can change them.
 func (v *visit) changeUser() error {
 	u, err := v.oneUser()
 	if err != nil {
 		return err
 	}
 	body := map[string]any{"name": v.form("name")}
-	if roles := orNone(v.r.PostForm["roles"]); !slices.Equal(slices.Sorted(slices.Values(roles)), slices.Sorted(slices.Values(u.Roles))) {
+	if roles := orNone(v.r.PostForm["roles"]); u.ID != v.Me().User && !slices.Equal(slices.Sorted(slices.Values(roles)), slices.Sorted(slices.Values(u.Roles))) {
 		body["roles"] = roles
 	}
 	err = v.call(http.MethodPut, "/v1/users/"+url.PathEscape(u.ID), body, nil)

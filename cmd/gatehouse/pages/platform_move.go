@@ -30,5 +30,8 @@ func (v *visit) askMove() error {
 // moveTenant answers when it is done, which takes some seconds.
 func (v *visit) moveTenant() error {
 	err := v.call(http.MethodPost, v.named("/move"), map[string]string{"database": v.form("database")}, nil)
-	return v.afterwards(err, "/move", "platform.done.moved")
+	if err != nil {
+		return v.afterwards(err, "/move", "")
+	}
+	return v.done(v.besides(""), "platform.done.moved")
 }
