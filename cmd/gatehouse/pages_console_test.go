@@ -58,14 +58,13 @@ func TestAnAdministratorDecidesHowPeopleSignIn(t *testing.T) {
 	email := tt.administrator(t, v)
 	v.press("Sign-in").fill("Days of grace for new accounts", "1000").press("Save").sees("Please check what you entered.", "must be from 0 to 90")
 	v.fill("Days of grace for new accounts", "14").tap("Everybody").fill("Return URLs", appURL).press("Save").sees("Saved.")
-	v.press("Appearance").fill("Name", "Acme & Söhne").press("Save").sees("Saved.", "Acme & Söhne")
+	v.press("Appearance").fill("Name", "Acme & Söhne").press("Save").sees("Saved.")
+	v.eventually("/console/branding", `document.querySelector("header").innerText.includes("Acme & Söhne")`)
 	look[bool](v, `(() => { document.getElementById("primary_color").value = "#ffff00"; return true; })()`)
 	v.press("Save").sees("dark enough for white letters")
 	look[bool](v, `(() => { document.getElementById("primary_color").value = "#7a1f5c"; return true; })()`)
 	v.press("Save").sees("Saved.")
-	if got := look[string](v, `getComputedStyle(document.querySelector("form button")).backgroundColor`); got != "rgb(122, 31, 92)" {
-		t.Errorf("buttons are %s", got)
-	}
+	v.eventually("/console/branding", `getComputedStyle(document.querySelector("form button")).backgroundColor === "rgb(122, 31, 92)"`)
 	v.press("API keys").fill("Name", "Nightly import").tap("users:write").press("Make a key").sees("It is shown only now.")
 	raw := look[string](v, `document.getElementById("key").textContent`)
 	tt.at(t, "POST", "/v1/users", request{key: raw, body: jsonBody{"email": uniqueName() + "@people.example", "name": "Imported"}}).want(t, 201, "")

@@ -255,6 +255,14 @@ func (v *visitor) at(path string) *visitor {
 	return v
 }
 
+// eventually opens a page until it is as it should be: a replica hears of what was decided within a second.
+func (v *visitor) eventually(path, expression string) *visitor {
+	v.t.Helper()
+	eventuallyOr(v.t, 20*time.Second, func() bool { return look[bool](v.open(path), expression) },
+		func() string { return expression + " is not so on\n" + v.text() })
+	return v
+}
+
 // value is what a field holds.
 func (v *visitor) value(label string) string {
 	v.t.Helper()
