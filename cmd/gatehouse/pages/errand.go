@@ -31,7 +31,7 @@ var (
 )
 
 // readErrand reads it from the address and holds it against what the tenant has registered. Errors: 400 unknown_return_url;
-// 400 invalid_request for one that could not end.
+// 400 invalid_request for a query that does not parse, invalid_errand for one that could not end.
 func (v *visit) readErrand() (e errand, err error) {
 	q, err := url.ParseQuery(v.r.URL.RawQuery)
 	if err != nil {

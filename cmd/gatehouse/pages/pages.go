@@ -12,8 +12,9 @@
 // API gave them out; flow holds what is under way and message what the next page has to say, both sealed. Nothing is kept in memory.
 //
 // Traps known here. A page must work without its script, except where the browser's authenticators are asked. Forms are
-// answered by redirects, so that "back" and "reload" repeat nothing, but for long ones that were refused, which keep what was typed. An address to go on to is never taken from a request
-// without being held against a list: of the tenant's return URLs, or of our own pages.
+// answered by redirects, so that "back" and "reload" repeat nothing, but for long ones that were refused, which keep what
+// was typed. An address to go on to is never taken from a request without being held against a list: of the tenant's
+// return URLs, or of our own pages.
 package pages
 
 import (
